@@ -1,0 +1,40 @@
+package io.github.resilientsession.record;
+
+/**
+ * What a tier, or the read path over both, answers when asked for a session.
+ */
+public sealed interface Lookup {
+
+	/**
+	 * The session is there.
+	 *
+	 * @param session its state
+	 */
+	record Hit(SessionRecord session) implements Lookup {
+
+	}
+
+	/**
+	 * The tier answered and has no such session, or one that it cannot read.
+	 */
+	record Miss() implements Lookup {
+
+	}
+
+	/**
+	 * The tier answered that the session was ended: it must not come back.
+	 */
+	record Ended() implements Lookup {
+
+	}
+
+	/**
+	 * The tier did not answer, so nothing is known of the session.
+	 *
+	 * @param cause why there was no answer
+	 */
+	record Unavailable(Throwable cause) implements Lookup {
+
+	}
+
+}

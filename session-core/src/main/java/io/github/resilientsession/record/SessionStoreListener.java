@@ -1,0 +1,114 @@
+package io.github.resilientsession.record;
+
+import java.time.Duration;
+
+/**
+ * Is told what the stores do, for metrics and alarms. Every method does nothing by
+ * default. Listeners are called on the thread of the event, outside locks: they must be
+ * fast, must not throw and must be safe for use by many threads.
+ */
+public interface SessionStoreListener {
+
+	/**
+	 * A listener that does nothing.
+	 */
+	SessionStoreListener NO_OP = new SessionStoreListener() {
+	};
+
+	/**
+	 * Redis answered with the session.
+	 */
+	default void onRedisHit() {
+	}
+
+	/**
+	 * Redis answered that it has no such session, but the durable store has it: Redis
+	 * lost it.
+	 */
+	default void onLostByRedis() {
+	}
+
+	/**
+	 * Redis did not answer, and the durable store was asked instead.
+	 */
+	default void onRedisUnavailable() {
+	}
+
+	/**
+	 * The durable store was asked, and said that there is no such session.
+	 */
+	default void onUnknown() {
+	}
+
+	/**
+	 * A read joined another read of the same session that was already under way.
+	 */
+	default void onCoalesced() {
+	}
+
+	/**
+	 * One query to the durable store loaded a batch of distinct sessions.
+	 * @param size how many ids it asked for
+	 * @param took how long the query took
+	 */
+	default void onBatchLoaded(int size, Duration took) {
+	}
+
+	/**
+	 * A read was turned away because too many waited already, or because it waited too
+	 * long.
+	 */
+	default void onShed() {
+	}
+
+	/**
+	 * A session was put back into Redis.
+	 */
+	default void onRebuilt() {
+	}
+
+	/**
+	 * A save met a newer state of the session and was merged into it.
+	 */
+	default void onMerged() {
+	}
+
+	/**
+	 * A save came after the session's end and was dropped.
+	 */
+	default void onLateSaveDropped() {
+	}
+
+	/**
+	 * A write was committed durably, but Redis could not be told: it will be.
+	 */
+	default void onRedisPending() {
+	}
+
+	/**
+	 * Redis was brought to agree with a write that it had missed.
+	 */
+	default void onSettled() {
+	}
+
+	/**
+	 * An attribute, a copy or a row could not be read and was left aside.
+	 */
+	default void onQuarantined() {
+	}
+
+	/**
+	 * A session asked for a max inactive interval outside the allowed range.
+	 */
+	default void onTtlClamped() {
+	}
+
+	/**
+	 * A tier's circuit breaker opened or closed.
+	 * @param tier the tier: {@code redis} or {@code durable}
+	 * @param open whether the tier is cut off now
+	 */
+	default void onBreaker(String tier, boolean open) {
+	}
+
+}
