@@ -1,0 +1,123 @@
+package io.github.resilientsession.circuit;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.github.resilientsession.record.SessionStoreListener;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A circuit breaker around one tier. It opens by itself, but only {@link #close()} closes
+ * it: no user's request is ever spent on finding out whether the tier is back. Safe for
+ * use by many threads.
+ */
+public final class TierCircuit {
+
+	/**
+	 * Resilience4j would half-open after this, and let a user's call be the probe.
+	 */
+	private static final Duration NEVER = Duration.ofDays(3650);
+
+	private static final Logger logger = LoggerFactory.getLogger(TierCircuit.class);
+
+	private final String tier;
+
+	private final CircuitBreaker breaker;
+
+	private final Predicate<Throwable> answered;
+
+	private final SessionStoreListener listener;
+
+	/**
+	 * Create a closed circuit.
+	 * @param tier the tier's name in logs and metrics
+	 * @param settings when it opens
+	 * @param answered which failures are an answer all the same, and do not count
+	 * @param listener is told when it opens and closes
+	 */
+	public TierCircuit(String tier, CircuitSettings settings, Predicate<Throwable> answered,
+			SessionStoreListener listener) {
+		this.tier = tier;
+		this.answered = answered;
+		this.listener = listener;
+		this.breaker = CircuitBreaker.of(tier,
+				CircuitBreakerConfig.custom()
+					.slidingWindow(settings.slidingWindowSize(), settings.minimumCalls(), SlidingWindowType.COUNT_BASED)
+					.failureRateThreshold(settings.failureRateThreshold())
+					.waitDurationInOpenState(NEVER)
+					.build());
+	}
+
+	/**
+	 * Call the tier.
+	 * @param <T> what it answers
+	 * @param call the call, which keeps to the tier's time limit by itself
+	 * @return the answer
+	 * @throws TierUnavailableException if the circuit is open or the call failed
+	 */
+	public <T> T call(Supplier<T> call) {
+		if (!this.breaker.tryAcquirePermission()) {
+			throw new TierUnavailableException("The " + this.tier + " tier is cut off: its circuit breaker is open",
+					null);
+		}
+		long start = System.nanoTime();
+		try {
+			T answer = call.get();
+			this.breaker.onSuccess(System.nanoTime() - start, TimeUnit.NANOSECONDS);
+			return answer;
+		}
+		catch (RuntimeException ex) {
+			if (this.answered.test(ex)) {
+				this.breaker.onSuccess(System.nanoTime() - start, TimeUnit.NANOSECONDS);
+				throw ex;
+			}
+			boolean wasOpen = isOpen();
+			this.breaker.onError(System.nanoTime() - start, TimeUnit.NANOSECONDS, ex);
+			if (isOpen() && !wasOpen) {
+				opened(ex);
+			}
+			throw new TierUnavailableException("The " + this.tier + " tier failed: " + ex.getMessage(), ex);
+		}
+	}
+
+	/**
+	 * Whether calls are turned away.
+	 * @return whether the circuit is open
+	 */
+	public boolean isOpen() {
+		return this.breaker.getState() == CircuitBreaker.State.OPEN;
+	}
+
+	/**
+	 * Let calls through again.
+	 */
+	public void close() {
+		if (isOpen()) {
+			this.breaker.transitionToClosedState();
+			this.listener.onBreaker(this.tier, false);
+			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		}
+	}
+
+	/**
+	 * The breaker itself, for metrics.
+	 * @return the Resilience4j breaker
+	 */
+	public CircuitBreaker breaker() {
+		return this.breaker;
+	}
+
+	private void opened(RuntimeException ex) {
+		this.listener.onBreaker(this.tier, true);
+		logger.warn("The {} tier does not answer as it should and is cut off: its circuit breaker has opened and is "
+				+ "probed until the tier is back. Look at its server and at the network between. The last failure: {}",
+				this.tier, String.valueOf(ex.getMessage()));
+	}
+
+}

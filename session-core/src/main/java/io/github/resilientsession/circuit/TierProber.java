@@ -1,0 +1,106 @@
+package io.github.resilientsession.circuit;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks, on a thread of its own, whether a tier that is cut off is back. While a circuit
+ * is closed it probes only once a second, which keeps what a probe learns fresh.
+ */
+public final class TierProber implements AutoCloseable {
+
+	private static final Duration IDLE_INTERVAL = Duration.ofSeconds(1);
+
+	private static final Logger logger = LoggerFactory.getLogger(TierProber.class);
+
+	private final TierCircuit circuit;
+
+	private final Runnable probe;
+
+	private final Runnable beforeClose;
+
+	private final Duration interval;
+
+	private final CountDownLatch firstProbe = new CountDownLatch(1);
+
+	private final CountDownLatch closed = new CountDownLatch(1);
+
+	private final Thread thread;
+
+	/**
+	 * Create a prober.
+	 * @param name the name of its thread
+	 * @param circuit the circuit to close
+	 * @param probe throws as long as the tier is not back
+	 * @param beforeClose what must be done before the tier is trusted again; if it
+	 * throws, the circuit stays open
+	 * @param interval how long to wait between two probes of a tier that is cut off
+	 */
+	public TierProber(String name, TierCircuit circuit, Runnable probe, Runnable beforeClose, Duration interval) {
+		this.circuit = circuit;
+		this.probe = probe;
+		this.beforeClose = beforeClose;
+		this.interval = interval;
+		this.thread = new Thread(this::run, name);
+		this.thread.setDaemon(true);
+	}
+
+	/**
+	 * Start probing, and wait for the first answer so that an application's first
+	 * requests find a tier that is up connected.
+	 * @param wait how long to wait at most
+	 */
+	public void start(Duration wait) {
+		this.thread.start();
+		try {
+			if (!this.firstProbe.await(wait.toNanos(), TimeUnit.NANOSECONDS)) {
+				logger.debug("The first probe did not end within {}", wait);
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private void run() {
+		try {
+			do {
+				probeOnce();
+				this.firstProbe.countDown();
+			}
+			while (!this.closed.await(pause().toNanos(), TimeUnit.NANOSECONDS));
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private void probeOnce() {
+		try {
+			this.probe.run();
+			if (this.circuit.isOpen()) {
+				this.beforeClose.run();
+				this.circuit.close();
+			}
+		}
+		catch (RuntimeException ex) {
+			logger.debug("Probe failed", ex);
+		}
+	}
+
+	private Duration pause() {
+		boolean hurry = this.circuit.isOpen() || this.interval.compareTo(IDLE_INTERVAL) > 0;
+		return hurry ? this.interval : IDLE_INTERVAL;
+	}
+
+	@Override
+	public void close() {
+		this.closed.countDown();
+		this.thread.interrupt();
+	}
+
+}

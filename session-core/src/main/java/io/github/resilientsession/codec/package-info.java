@@ -1,0 +1,5 @@
+/**
+ * Turns attributes into bytes and back, the same bytes for both tiers.
+ */
+@org.jspecify.annotations.NullMarked
+package io.github.resilientsession.codec;

@@ -1,0 +1,188 @@
+package io.github.resilientsession.redis;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.TtlPolicy;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The layout of a copy: the hash of plain Spring Session plus a version, so that plain
+ * nodes read our copies and we read theirs. <pre>
+ * HGETALL spring:session:sessions:33fdd1b6-b496-4b33-9f7d-df96679d32fe
+ *   creationTime            (Long, milliseconds since the epoch)
+ *   lastAccessedTime        (Long, milliseconds since the epoch)
+ *   maxInactiveInterval     (Integer, seconds)
+ *   sessionAttr:cart        (the attribute)
+ *   version                 (Long)
+ * </pre> Every value is written by the configured serializer, the version too: plain
+ * nodes deserialize every field. A tombstone is the same hash with a negative version and
+ * an interval of zero, which a plain node takes for an expired session. Its times are
+ * above 2³¹, since smaller ones come back from JSON as {@code Integer} and break plain
+ * readers.
+ */
+final class CopyFormat {
+
+	private static final String ATTRIBUTE_PREFIX = "sessionAttr:";
+
+	private static final byte[] CREATION_TIME = utf8("creationTime");
+
+	private static final byte[] LAST_ACCESSED_TIME = utf8("lastAccessedTime");
+
+	private static final byte[] MAX_INACTIVE_INTERVAL = utf8("maxInactiveInterval");
+
+	private static final byte[] VERSION = utf8("version");
+
+	private static final long TOMBSTONE_TIME = 1L << 32;
+
+	private final AttributeCodec codec;
+
+	private final TtlPolicy ttlPolicy;
+
+	CopyFormat(AttributeCodec codec, TtlPolicy ttlPolicy) {
+		this.codec = codec;
+		this.ttlPolicy = ttlPolicy;
+	}
+
+	List<byte[]> fieldsOf(SessionRecord session) {
+		List<byte[]> fields = new ArrayList<>(8 + 2 * session.attributes().size());
+		add(fields, CREATION_TIME, encode(session.creationTime().toEpochMilli()));
+		add(fields, LAST_ACCESSED_TIME, encode(session.lastAccessedTime().toEpochMilli()));
+		add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(session.maxInactiveInterval())));
+		add(fields, VERSION, encode(session.version()));
+		session.attributes().forEach((name, value) -> add(fields, attributeField(name), value));
+		return fields;
+	}
+
+	List<byte[]> fieldsOfChange(Map<String, byte[]> attributes, @Nullable Duration maxInactiveInterval, long version) {
+		List<byte[]> fields = new ArrayList<>(4 + 2 * attributes.size());
+		add(fields, VERSION, encode(version));
+		if (maxInactiveInterval != null) {
+			add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(maxInactiveInterval)));
+		}
+		attributes.forEach((name, value) -> add(fields, attributeField(name), value));
+		return fields;
+	}
+
+	List<byte[]> tombstone(long endedVersion) {
+		List<byte[]> fields = new ArrayList<>(8);
+		add(fields, CREATION_TIME, encode(TOMBSTONE_TIME));
+		add(fields, LAST_ACCESSED_TIME, encode(TOMBSTONE_TIME));
+		add(fields, MAX_INACTIVE_INTERVAL, encode(0));
+		add(fields, VERSION, encode(-Math.max(1, endedVersion)));
+		return fields;
+	}
+
+	byte[] attributeField(String name) {
+		return utf8(ATTRIBUTE_PREFIX + name);
+	}
+
+	/**
+	 * The version as it is stored; empty if a copy has none.
+	 */
+	byte[] versionBytes(long version) {
+		return (version == SessionRecord.UNVERSIONED) ? new byte[0] : encode(version);
+	}
+
+	long version(byte[] bytes) {
+		return (bytes.length == 0) ? SessionRecord.UNVERSIONED : number(bytes).longValue();
+	}
+
+	byte[] encode(Object number) {
+		return this.codec.encode("version or time", number);
+	}
+
+	/**
+	 * Read a copy.
+	 * @param fields the hash, not empty
+	 * @return a hit or ended
+	 * @throws UnreadableCopyException if the hash is not a whole copy
+	 */
+	Lookup read(String id, Map<byte[], byte[]> fields) {
+		byte[] creationTime = null;
+		byte[] lastAccessedTime = null;
+		byte[] maxInactiveInterval = null;
+		byte[] version = new byte[0];
+		Map<String, byte[]> attributes = new LinkedHashMap<>();
+		for (Map.Entry<byte[], byte[]> field : fields.entrySet()) {
+			String name = new String(field.getKey(), StandardCharsets.UTF_8);
+			byte[] value = field.getValue();
+			switch (name) {
+				case "creationTime" -> creationTime = value;
+				case "lastAccessedTime" -> lastAccessedTime = value;
+				case "maxInactiveInterval" -> maxInactiveInterval = value;
+				case "version" -> version = value;
+				default -> {
+					// Plain Spring Session leaves zero bytes where an attribute was
+					// removed.
+					if (name.startsWith(ATTRIBUTE_PREFIX) && value.length > 0) {
+						attributes.put(name.substring(ATTRIBUTE_PREFIX.length()), value);
+					}
+				}
+			}
+		}
+		if (creationTime == null || lastAccessedTime == null || maxInactiveInterval == null) {
+			throw new UnreadableCopyException("a field is missing", version, null);
+		}
+		try {
+			long number = version(version);
+			if (number < 0) {
+				return new Lookup.Ended();
+			}
+			Duration interval = Duration.ofSeconds(number(maxInactiveInterval).longValue());
+			return new Lookup.Hit(new SessionRecord(id, number, time(creationTime), time(lastAccessedTime),
+					this.ttlPolicy.clamp(interval), null, attributes));
+		}
+		catch (RuntimeException ex) {
+			throw new UnreadableCopyException("a field cannot be read", version, ex);
+		}
+	}
+
+	private Instant time(byte[] bytes) {
+		return Instant.ofEpochMilli(number(bytes).longValue());
+	}
+
+	private Number number(byte[] bytes) {
+		return (Number) this.codec.decode("version or time", bytes);
+	}
+
+	private static Integer seconds(Duration interval) {
+		return Math.toIntExact(interval.toSeconds());
+	}
+
+	private static void add(List<byte[]> fields, byte[] name, byte[] value) {
+		fields.add(name);
+		fields.add(value);
+	}
+
+	private static byte[] utf8(String text) {
+		return text.getBytes(StandardCharsets.UTF_8);
+	}
+
+	/**
+	 * Thrown when a hash is not a whole copy.
+	 */
+	static final class UnreadableCopyException extends RuntimeException {
+
+		private final byte[] version;
+
+		UnreadableCopyException(String message, byte[] version, @Nullable Throwable cause) {
+			super(message, cause);
+			this.version = version;
+		}
+
+		byte[] version() {
+			return this.version;
+		}
+
+	}
+
+}

@@ -1,0 +1,103 @@
+package io.github.resilientsession.redis;
+
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+
+import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.data.redis.connection.lettuce.LettuceConnection;
+import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
+
+/**
+ * The connection to Redis, made in the background and never by a request: Lettuce
+ * connects under a lock, behind which every request would wait for a Redis that hangs.
+ * Once made, Lettuce restores it by itself.
+ */
+final class RedisLink implements AutoCloseable {
+
+	private final LettuceConnectionFactory connections;
+
+	private final Duration timeLimit;
+
+	private final ReentrantLock connecting = new ReentrantLock();
+
+	private volatile @Nullable LettuceConnection connection;
+
+	private volatile @Nullable RedisClusterAsyncCommands<byte[], byte[]> commands;
+
+	RedisLink(LettuceConnectionFactory connections, Duration timeLimit) {
+		this.connections = connections;
+		this.timeLimit = timeLimit;
+	}
+
+	/**
+	 * Connect, unless connected already; may take as long as connecting takes.
+	 */
+	void connect() {
+		if (this.commands != null) {
+			return;
+		}
+		this.connecting.lock();
+		try {
+			if (this.commands == null) {
+				this.connections.start();
+				LettuceConnection made = (LettuceConnection) this.connections.getConnection();
+				this.commands = made.getNativeConnection();
+				this.connection = made;
+			}
+		}
+		catch (RuntimeException ex) {
+			throw RedisTierException.of(ex);
+		}
+		finally {
+			this.connecting.unlock();
+		}
+	}
+
+	RedisClusterAsyncCommands<byte[], byte[]> commands() {
+		RedisClusterAsyncCommands<byte[], byte[]> current = this.commands;
+		if (current == null) {
+			throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE, "There is no connection to Redis yet",
+					null);
+		}
+		return current;
+	}
+
+	/**
+	 * Wait for an answer, but no longer than the time limit.
+	 */
+	<T> T await(Future<T> answer) {
+		try {
+			return answer.get(this.timeLimit.toNanos(), TimeUnit.NANOSECONDS);
+		}
+		catch (ExecutionException ex) {
+			throw RedisTierException.of((ex.getCause() != null) ? ex.getCause() : ex);
+		}
+		catch (TimeoutException ex) {
+			answer.cancel(true);
+			throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
+					"Redis did not answer within " + this.timeLimit.toMillis() + " ms", ex);
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE, "Interrupted while waiting for Redis",
+					ex);
+		}
+	}
+
+	@Override
+	public void close() {
+		LettuceConnection made = this.connection;
+		this.commands = null;
+		if (made != null) {
+			made.close();
+		}
+		this.connections.destroy();
+	}
+
+}

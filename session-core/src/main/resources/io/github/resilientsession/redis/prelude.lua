@@ -1,0 +1,13 @@
+-- Stands before every script. ARGV[1] is the deadline by Redis's own clock, in milliseconds since the epoch:
+-- a command that its sender has given up on may still run much later, and must then do nothing.
+local now = redis.call('TIME')
+if now[1] * 1000 + math.floor(now[2] / 1000) > tonumber(ARGV[1]) then
+  return {'late'}
+end
+
+-- Sets the fields in ARGV[first] to ARGV[last], in portions that fit on Lua's stack.
+local function hset(first, last)
+  for i = first, last, 1000 do
+    redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 999, last)))
+  end
+end
