@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 import io.lettuce.core.codec.Base16;
 
@@ -14,18 +15,17 @@ enum Script {
 
 	TOUCH, APPLY, PUT, DISCARD;
 
-	private final byte[] source;
+	private final String source;
 
 	private final String sha;
 
 	Script() {
-		this.source = (read("prelude") + read(name().toLowerCase(java.util.Locale.ROOT)))
-			.getBytes(StandardCharsets.UTF_8);
-		this.sha = Base16.digest(this.source);
+		this.source = read("prelude") + read(name().toLowerCase(Locale.ROOT));
+		this.sha = Base16.digest(source());
 	}
 
 	byte[] source() {
-		return this.source;
+		return this.source.getBytes(StandardCharsets.UTF_8);
 	}
 
 	String sha() {
