@@ -34,6 +34,8 @@ public final class TierCircuit {
 
 	private final SessionStoreListener listener;
 
+	private volatile boolean settling;
+
 	/**
 	 * Create a closed circuit.
 	 * @param tier the tier's name in logs and metrics
@@ -87,6 +89,53 @@ public final class TierCircuit {
 	}
 
 	/**
+	 * Tell the tier of a write: like {@link #call(Supplier)}, but also while the circuit
+	 * is settling.
+	 * @param write the write, which keeps to the tier's time limit by itself
+	 * @throws TierUnavailableException if the circuit is open or the write failed
+	 */
+	public void write(Runnable write) {
+		if (this.settling) {
+			try {
+				write.run();
+				return;
+			}
+			catch (RuntimeException ex) {
+				if (this.answered.test(ex)) {
+					throw ex;
+				}
+				throw new TierUnavailableException("The " + this.tier + " tier failed again: " + ex.getMessage(), ex);
+			}
+		}
+		call(() -> {
+			write.run();
+			return true;
+		});
+	}
+
+	/**
+	 * Whether {@link #write(Runnable)} reaches the tier.
+	 * @return whether the circuit is closed or settling
+	 */
+	public boolean takesWrites() {
+		return this.settling || !isOpen();
+	}
+
+	/**
+	 * Let writes through, until {@link #close()} or {@link #reopen()}.
+	 */
+	void settle() {
+		this.settling = true;
+	}
+
+	/**
+	 * Turn writes away again: the tier failed while it was settled.
+	 */
+	void reopen() {
+		this.settling = false;
+	}
+
+	/**
 	 * Whether calls are turned away.
 	 * @return whether the circuit is open
 	 */
@@ -97,9 +146,10 @@ public final class TierCircuit {
 	/**
 	 * Let calls through again.
 	 */
-	public void close() {
+	void close() {
 		if (isOpen()) {
 			this.breaker.transitionToClosedState();
+			this.settling = false;
 			this.listener.onBreaker(this.tier, false);
 			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
 		}

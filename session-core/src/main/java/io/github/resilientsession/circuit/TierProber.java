@@ -83,12 +83,22 @@ public final class TierProber implements AutoCloseable {
 		try {
 			this.probe.run();
 			if (this.circuit.isOpen()) {
-				this.beforeClose.run();
-				this.circuit.close();
+				settleAndClose();
 			}
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Probe failed", ex);
+		}
+	}
+
+	private void settleAndClose() {
+		this.circuit.settle();
+		try {
+			this.beforeClose.run();
+			this.circuit.close();
+		}
+		finally {
+			this.circuit.reopen();
 		}
 	}
 

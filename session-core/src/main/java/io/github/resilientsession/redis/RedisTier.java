@@ -42,6 +42,8 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	private static final Duration TOMBSTONE_TTL = Duration.ofMinutes(5);
 
+	private static final int MAX_CONVERGE_ATTEMPTS = 5;
+
 	private static final Logger logger = LoggerFactory.getLogger(RedisTier.class);
 
 	private final RedisLink link;
@@ -183,6 +185,29 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
+	 * Make Redis agree with a state of the session: absent becomes this state, an older
+	 * copy is replaced, and a newer copy or a tombstone stays.
+	 * @param session the state that the durable store has
+	 * @throws RedisTierException also if other writers kept changing the copy
+	 */
+	public void converge(SessionRecord session) {
+		for (int attempt = 0; attempt < MAX_CONVERGE_ATTEMPTS; attempt++) {
+			CopyOutcome found = putIfAbsent(session);
+			if (found.status() == Status.OTHER && found.currentVersion() < session.version()) {
+				found = replace(session, found.currentVersion());
+			}
+			else if (found.status() != Status.ABSENT) {
+				return;
+			}
+			if (found.status() == Status.DONE || found.status() == Status.ENDED) {
+				return;
+			}
+		}
+		throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
+				"The copy of session " + SessionHash.of(session.id()) + " kept changing", null);
+	}
+
+	/**
 	 * Put a tombstone in place of whatever is there.
 	 * @param id the session's id
 	 * @param endedVersion the version with which it ended
@@ -197,12 +222,14 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Remove a copy of a certain version; works also while Redis is out of memory.
+	 * Remove the copy of a session, but not a tombstone; works also while Redis is out of
+	 * memory.
 	 * @param id the session's id
-	 * @param version the version to remove
 	 */
-	public void discard(String id, long version) {
-		run(Script.DISCARD, id, deadline(), List.of(this.format.versionBytes(version)));
+	public void discardCopy(String id) {
+		if (find(id) instanceof Lookup.Hit hit) {
+			run(Script.DISCARD, id, deadline(), List.of(this.format.versionBytes(hit.session().version())));
+		}
 	}
 
 	/**

@@ -1,0 +1,329 @@
+package io.github.resilientsession;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.codec.AttributeNotReadableException;
+import io.github.resilientsession.flow.ReadPath;
+import io.github.resilientsession.flow.WriteOutcome;
+import io.github.resilientsession.flow.WritePath;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionChange;
+import io.github.resilientsession.record.SessionHash;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.record.TtlPolicy.OnViolation;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import org.springframework.session.FindByIndexNameSessionRepository;
+import org.springframework.session.FlushMode;
+import org.springframework.session.MapSession;
+import org.springframework.session.PrincipalNameIndexResolver;
+import org.springframework.session.SaveMode;
+import org.springframework.session.SessionIdGenerator;
+import org.springframework.session.UuidSessionIdGenerator;
+
+/**
+ * The session repository that outlives Redis. A session that {@link #findById} reports as
+ * absent is absent in the durable store; if no store can say, the caller gets a
+ * {@link SessionStoreUnavailableException} and the session stays. Safe for use by many
+ * threads once configured; the setters are for a {@code SessionRepositoryCustomizer}.
+ */
+public final class ResilientSessionRepository implements FindByIndexNameSessionRepository<ResilientSession> {
+
+	private static final int MAX_ID_LENGTH = 256;
+
+	private static final Logger logger = LoggerFactory.getLogger(ResilientSessionRepository.class);
+
+	private final ReadPath readPath;
+
+	private final WritePath writePath;
+
+	private final PrincipalLookup principals;
+
+	private final AttributeCodec codec;
+
+	private final RepositorySettings settings;
+
+	private final Clock clock;
+
+	private final SessionStoreListener listener;
+
+	private final PrincipalNameIndexResolver<ResilientSession> principalResolver = new PrincipalNameIndexResolver<>();
+
+	private final Cache<String, Boolean> reportedAttributes = Caffeine.newBuilder()
+		.maximumSize(1_000)
+		.expireAfterWrite(Duration.ofHours(1))
+		.build();
+
+	private Duration defaultMaxInactiveInterval = MapSession.DEFAULT_MAX_INACTIVE_INTERVAL;
+
+	private FlushMode flushMode = FlushMode.ON_SAVE;
+
+	private SaveMode saveMode = SaveMode.ON_SET_ATTRIBUTE;
+
+	private SessionIdGenerator sessionIdGenerator = UuidSessionIdGenerator.getInstance();
+
+	ResilientSessionRepository(ReadPath readPath, WritePath writePath, PrincipalLookup principals, AttributeCodec codec,
+			RepositorySettings settings, Clock clock, SessionStoreListener listener) {
+		this.readPath = readPath;
+		this.writePath = writePath;
+		this.principals = principals;
+		this.codec = codec;
+		this.settings = settings;
+		this.clock = clock;
+		this.listener = listener;
+	}
+
+	/**
+	 * Set how long new sessions live without being used.
+	 * @param interval the interval, subject to the TTL policy
+	 * @throws IllegalArgumentException if the TTL policy refuses it
+	 */
+	public void setDefaultMaxInactiveInterval(Duration interval) {
+		Duration allowed = allowed(interval);
+		if (!allowed.equals(interval)) {
+			logger.warn("The session timeout {} lies outside of resilient-session.ttl ({} to {}); new sessions get {}.",
+					interval, this.settings.ttl().min(), this.settings.ttl().max(), allowed);
+		}
+		this.defaultMaxInactiveInterval = allowed;
+	}
+
+	/**
+	 * Set when changes are written.
+	 * @param flushMode on save, or with each change
+	 */
+	public void setFlushMode(FlushMode flushMode) {
+		this.flushMode = flushMode;
+	}
+
+	/**
+	 * Set what counts as a change.
+	 * @param saveMode which attributes are written
+	 */
+	public void setSaveMode(SaveMode saveMode) {
+		this.saveMode = saveMode;
+	}
+
+	/**
+	 * Set what makes session ids.
+	 * @param sessionIdGenerator makes ids of at most 256 printable ASCII characters
+	 */
+	public void setSessionIdGenerator(SessionIdGenerator sessionIdGenerator) {
+		this.sessionIdGenerator = sessionIdGenerator;
+	}
+
+	@Override
+	public ResilientSession createSession() {
+		Instant now = now();
+		SessionRecord nothing = new SessionRecord(generateId(), SessionRecord.UNVERSIONED, now, now,
+				this.defaultMaxInactiveInterval, null, Map.of());
+		ResilientSession session = new ResilientSession(this, nothing, true);
+		if (this.flushMode == FlushMode.IMMEDIATE) {
+			save(session);
+		}
+		return session;
+	}
+
+	/**
+	 * {@inheritDoc} When it returns, the change is committed in the durable store. A
+	 * change of a session that has been ended meanwhile is dropped quietly.
+	 * @throws SessionStoreUnavailableException if the change could not be kept; a mere
+	 * touch never throws
+	 * @throws SessionTooLargeException if the session is larger than allowed
+	 */
+	@Override
+	public void save(ResilientSession session) {
+		if (!session.isChanged()) {
+			return;
+		}
+		SessionChange change = session.change();
+		SessionRecord base = session.baseToSave();
+		if (!session.isNew() && change.isTouch() && change.id().equals(base.id())) {
+			session.saved(remember(this.writePath.touch(base, change)));
+			return;
+		}
+		checkSize(base, change);
+		throwFailureOfThisRequest();
+		WriteOutcome outcome = this.writePath.save(base, change);
+		if (outcome instanceof WriteOutcome.Unavailable unavailable) {
+			throw unavailable(change.id(), "saved", unavailable.cause());
+		}
+		SessionRecord saved = (outcome instanceof WriteOutcome.Written written) ? written.session()
+				: change.applyTo(base).withVersion(Math.max(base.version(), 1));
+		session.saved(remember(saved));
+	}
+
+	@Override
+	public @Nullable ResilientSession findById(String id) {
+		if (!isPlausible(id)) {
+			return null;
+		}
+		SessionRecord saved = RequestScope.saved(id);
+		if (saved != null) {
+			return new ResilientSession(this, saved, false);
+		}
+		throwFailureOfThisRequest();
+		Lookup lookup = this.readPath.find(id);
+		if (lookup instanceof Lookup.Unavailable unavailable) {
+			throw unavailable(id, "read", unavailable.cause());
+		}
+		return (lookup instanceof Lookup.Hit hit) ? new ResilientSession(this, hit.session(), false) : null;
+	}
+
+	/**
+	 * {@inheritDoc}
+	 * @throws SessionStoreUnavailableException if the session could not be ended
+	 */
+	@Override
+	public void deleteById(String id) {
+		if (!isPlausible(id)) {
+			return;
+		}
+		RequestScope.forget(id);
+		try {
+			this.writePath.end(id);
+		}
+		catch (TierUnavailableException ex) {
+			throw unavailable(id, "ended", ex);
+		}
+	}
+
+	/**
+	 * {@inheritDoc} Asks the durable store.
+	 * @throws SessionStoreUnavailableException if the durable store does not answer
+	 */
+	@Override
+	public Map<String, ResilientSession> findByIndexNameAndIndexValue(String indexName, String indexValue) {
+		if (!PRINCIPAL_NAME_INDEX_NAME.equals(indexName)) {
+			return Map.of();
+		}
+		try {
+			Map<String, ResilientSession> found = new HashMap<>();
+			for (SessionRecord session : this.principals.findByPrincipalName(indexValue)) {
+				found.put(session.id(), new ResilientSession(this, session, false));
+			}
+			return found;
+		}
+		catch (TierUnavailableException ex) {
+			throw new SessionStoreUnavailableException("The sessions of a principal could not be looked up",
+					this.settings.retryAfter(), ex);
+		}
+	}
+
+	String generateId() {
+		String id = this.sessionIdGenerator.generate();
+		if (!isPlausible(id)) {
+			throw new IllegalStateException("The SessionIdGenerator " + this.sessionIdGenerator.getClass().getName()
+					+ " made an id that is empty, longer than " + MAX_ID_LENGTH
+					+ " characters, or holds characters other than printable ASCII without *?[]{}\\");
+		}
+		return id;
+	}
+
+	/**
+	 * Whether a store has to be asked at all: an id that nobody could have been given is
+	 * absent.
+	 */
+	private static boolean isPlausible(@Nullable String id) {
+		if (id == null || id.isEmpty() || id.length() > MAX_ID_LENGTH) {
+			return false;
+		}
+		return id.chars().allMatch((c) -> c > ' ' && c < 0x7f && "*?[]{}\\".indexOf(c) < 0);
+	}
+
+	private void checkSize(SessionRecord base, SessionChange change) {
+		long size = change.applyTo(base).attributeBytes();
+		if (size > this.settings.maxSessionSize()) {
+			throw new SessionTooLargeException(change.id(), size, this.settings.maxSessionSize());
+		}
+	}
+
+	private static void throwFailureOfThisRequest() {
+		SessionStoreUnavailableException failure = RequestScope.failure();
+		if (failure != null) {
+			throw failure;
+		}
+	}
+
+	private SessionStoreUnavailableException unavailable(String id, String what, Throwable cause) {
+		return RequestScope
+			.fail(() -> new SessionStoreUnavailableException("Session " + SessionHash.of(id) + " could not be " + what,
+					this.settings.retryAfter(), cause));
+	}
+
+	private static SessionRecord remember(SessionRecord saved) {
+		RequestScope.remember(saved);
+		return saved;
+	}
+
+	Duration allowed(Duration interval) {
+		if (!this.settings.ttl().isViolatedBy(interval)) {
+			return this.settings.ttl().clamp(interval);
+		}
+		if (this.settings.ttl().onViolation() == OnViolation.REJECT) {
+			throw new IllegalArgumentException("A max inactive interval of " + interval.toSeconds()
+					+ " s is not allowed: resilient-session.ttl allows " + this.settings.ttl().min() + " to "
+					+ this.settings.ttl().max() + ", and a session must not live forever");
+		}
+		this.listener.onTtlClamped();
+		return this.settings.ttl().clamp(interval);
+	}
+
+	byte[] encode(String name, Object value) {
+		return this.codec.encode(name, value);
+	}
+
+	@Nullable Object decode(String id, String name, byte[] bytes) {
+		try {
+			return this.codec.decode(name, bytes);
+		}
+		catch (AttributeNotReadableException ex) {
+			if (this.settings.unreadableAttributes() == UnreadableAttributePolicy.FAIL) {
+				throw ex;
+			}
+			if (this.reportedAttributes.asMap().putIfAbsent(name, Boolean.TRUE) == null) {
+				this.listener.onQuarantined();
+				logger
+					.warn("Session {} reads as if it had no attribute '{}'; this is logged once an hour per attribute. "
+							+ "{}", SessionHash.of(id), name, ex.getMessage(), ex.getCause());
+			}
+			return null;
+		}
+	}
+
+	@Nullable String principalOf(ResilientSession session) {
+		return this.principalResolver.resolveIndexesFor(session).get(PRINCIPAL_NAME_INDEX_NAME);
+	}
+
+	Instant now() {
+		return this.clock.instant();
+	}
+
+	FlushMode flushMode() {
+		return this.flushMode;
+	}
+
+	SaveMode saveMode() {
+		return this.saveMode;
+	}
+
+	/**
+	 * Finds sessions by their principal.
+	 */
+	interface PrincipalLookup {
+
+		Iterable<SessionRecord> findByPrincipalName(String name);
+
+	}
+
+}

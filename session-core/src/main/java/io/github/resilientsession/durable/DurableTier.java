@@ -1,0 +1,256 @@
+package io.github.resilientsession.durable;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+
+import javax.sql.DataSource;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.resilientsession.codec.CorruptPayloadException;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionChange;
+import io.github.resilientsession.record.SessionHash;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import org.springframework.core.io.ClassPathResource;
+import org.springframework.data.domain.Limit;
+import org.springframework.jdbc.datasource.init.DatabasePopulatorUtils;
+import org.springframework.jdbc.datasource.init.ResourceDatabasePopulator;
+
+/**
+ * The door to the durable tier. Every write commits in a transaction of its own, whatever
+ * transaction the application is in. Failures are Spring's {@code DataAccessException}s
+ * or {@code TransactionException}s. Safe for use by many threads.
+ */
+public final class DurableTier implements AutoCloseable {
+
+	private static final Logger logger = LoggerFactory.getLogger(DurableTier.class);
+
+	private final DataSource dataSource;
+
+	private final SessionRows rows;
+
+	private final PersistenceUnit unit;
+
+	private final DurableSettings settings;
+
+	private final Clock clock;
+
+	private final SessionStoreListener listener;
+
+	private final Cache<String, Boolean> reported = Caffeine.newBuilder()
+		.maximumSize(1_000)
+		.expireAfterWrite(Duration.ofHours(1))
+		.build();
+
+	/**
+	 * Create a tier; the database may be down.
+	 * @param dataSource the database, not closed by the tier
+	 * @param settings how the tier behaves
+	 * @param clock the time
+	 * @param listener is told of rows that cannot be read
+	 */
+	public DurableTier(DataSource dataSource, DurableSettings settings, Clock clock, SessionStoreListener listener) {
+		this.dataSource = new TimeLimitedDataSource(dataSource, settings.timeLimit());
+		this.rows = new SessionRows(this.dataSource, settings);
+		this.unit = new PersistenceUnit(this.dataSource, settings.platform());
+		this.settings = settings;
+		this.clock = clock;
+		this.listener = listener;
+	}
+
+	/**
+	 * Load sessions with one statement.
+	 * @param ids the sessions' ids
+	 * @return for every id a hit, a miss (also if it has expired or cannot be read) or
+	 * ended
+	 */
+	public Map<String, Lookup> load(Collection<String> ids) {
+		return load(ids, false);
+	}
+
+	/**
+	 * Load a session that a write is to be merged into: one that has expired counts,
+	 * since its last touch may not have reached the row.
+	 * @param id the session's id
+	 * @return a hit, a miss or ended
+	 */
+	public Lookup loadForMerge(String id) {
+		return load(List.of(id), true).getOrDefault(id, new Lookup.Miss());
+	}
+
+	private Map<String, Lookup> load(Collection<String> ids, boolean expiredToo) {
+		Map<String, Lookup> found = new HashMap<>();
+		ids.forEach((id) -> found.put(id, new Lookup.Miss()));
+		for (SessionRow row : this.rows.load(ids)) {
+			if (row.isEnded()) {
+				found.put(row.id(), new Lookup.Ended());
+			}
+			else if (expiredToo || !row.isExpiredAt(this.clock.instant(), this.settings)) {
+				SessionRecord session = read(row);
+				found.put(row.id(), (session != null) ? new Lookup.Hit(session) : new Lookup.Miss());
+			}
+		}
+		return found;
+	}
+
+	private @Nullable SessionRecord read(SessionRow row) {
+		try {
+			return row.toRecord();
+		}
+		catch (CorruptPayloadException | IllegalArgumentException ex) {
+			if (this.reported.asMap().putIfAbsent(row.id(), Boolean.TRUE) == null) {
+				this.listener.onQuarantined();
+				logger.warn(
+						"The row of session {} cannot be read and counts as absent; it is left as it is. {}. Look "
+								+ "for what else writes to the table, and for a newer version of this library in use.",
+						SessionHash.of(row.id()), ex.getMessage());
+			}
+			return null;
+		}
+	}
+
+	/**
+	 * Insert a session.
+	 * @param session the session
+	 * @param redisPending whether Redis is not going to be told
+	 * @return false if there is a row of that id already
+	 */
+	public boolean insert(SessionRecord session, boolean redisPending) {
+		return this.rows.insert(session, redisPending);
+	}
+
+	/**
+	 * Update a session, if it is active and of the version before.
+	 * @param next the session's next state
+	 * @param principal its new principal, or {@code null} to keep the one it has
+	 * @param redisPending whether Redis is not going to be told; a mark that is there
+	 * stays
+	 * @return whether the session was of the version before
+	 */
+	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
+		return this.rows.update(next, principal, redisPending);
+	}
+
+	/**
+	 * Give a session another id: end the old row and insert a new one, both or none.
+	 * @param oldId the id so far
+	 * @param next the session's next state, with its new id
+	 * @param redisPending whether Redis is not going to be told
+	 * @return whether the old row was active and of the version before
+	 */
+	public boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
+		return this.rows.changeId(oldId, next, redisPending);
+	}
+
+	/**
+	 * End a session. Its row stays, without attributes.
+	 * @param id the session's id
+	 * @param redisPending whether Redis is not going to be told
+	 * @return the version with which it ended, or empty if no active session has that id
+	 */
+	public OptionalLong end(String id, boolean redisPending) {
+		return this.rows.end(id, redisPending);
+	}
+
+	/**
+	 * Move last accesses forward, never backwards.
+	 * @param touches the accesses
+	 */
+	public void touch(Collection<Touch> touches) {
+		// In the same order on every node, so that two batches cannot deadlock.
+		List<Touch> sorted = new ArrayList<>(touches);
+		sorted.sort(Comparator.comparing(Touch::id));
+		this.rows.touch(sorted);
+	}
+
+	/**
+	 * Note that Redis could not be told of a session's last write.
+	 * @param id the session's id
+	 */
+	public void markPending(String id) {
+		this.unit.inTransaction((repository) -> {
+			repository.markPending(id);
+			return true;
+		});
+	}
+
+	/**
+	 * Writes that Redis has missed.
+	 * @param limit how many to return at most
+	 * @return the rows, those that cannot be read left out
+	 */
+	public List<PendingRow> pending(int limit) {
+		List<PendingRow> pending = new ArrayList<>();
+		for (SessionRow row : this.unit.inTransaction((repository) -> repository.findPending(Limit.of(limit)))) {
+			SessionRecord session = row.isEnded() ? null : read(row);
+			if (row.isEnded() || session != null) {
+				pending.add(new PendingRow(row.id(), row.version(), session));
+			}
+		}
+		return pending;
+	}
+
+	/**
+	 * Note that Redis has been told.
+	 * @param id the session's id
+	 * @param version the version that Redis was told of
+	 * @return whether that still is the session's version
+	 */
+	public boolean settled(String id, long version) {
+		return this.unit.inTransaction((repository) -> repository.clearPending(id, version)) == 1;
+	}
+
+	/**
+	 * Find the active sessions of a principal.
+	 * @param name the principal's name
+	 * @return the sessions
+	 */
+	public List<SessionRecord> findByPrincipalName(String name) {
+		List<SessionRecord> sessions = new ArrayList<>();
+		String column = String.valueOf(SessionRow.principalColumn(name));
+		for (SessionRow row : this.unit
+			.inTransaction((repository) -> repository.findActiveByPrincipalName(column, this.clock.millis()))) {
+			SessionRecord session = row.isExpiredAt(this.clock.instant(), this.settings) ? null : read(row);
+			if (session != null && name.equals(session.principalName())) {
+				sessions.add(session);
+			}
+		}
+		return sessions;
+	}
+
+	/**
+	 * Find out whether the database answers and has the table.
+	 */
+	public void probe() {
+		this.rows.load(List.of());
+	}
+
+	/**
+	 * Create the table, unless it exists.
+	 */
+	public void initializeSchema() {
+		DatabasePopulatorUtils.execute(
+				new ResourceDatabasePopulator(
+						new ClassPathResource(this.settings.platform().schemaScript(), DurableTier.class)),
+				this.dataSource);
+	}
+
+	@Override
+	public void close() {
+		this.unit.close();
+	}
+
+}

@@ -1,0 +1,120 @@
+package io.github.resilientsession.durable;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Locale;
+
+import javax.sql.DataSource;
+
+import org.hibernate.dialect.Dialect;
+import org.hibernate.dialect.H2Dialect;
+import org.hibernate.dialect.PostgreSQLDialect;
+
+/**
+ * The databases that sessions can be kept in.
+ */
+public enum Platform {
+
+	/**
+	 * H2, 2.3 or later.
+	 */
+	H2("H2", "2.3.232", H2Dialect.class, "insert into resilient_session (%s) values (%s)",
+			"select version from final table (%s)"),
+
+	/**
+	 * PostgreSQL, 13 or later.
+	 */
+	POSTGRESQL("PostgreSQL", "13.0", PostgreSQLDialect.class,
+			"insert into resilient_session (%s) values (%s) on conflict do nothing", "%s returning version");
+
+	private final String productName;
+
+	private final String productVersion;
+
+	private final Class<? extends Dialect> dialect;
+
+	private final String insert;
+
+	private final String returningVersion;
+
+	Platform(String productName, String productVersion, Class<? extends Dialect> dialect, String insert,
+			String returningVersion) {
+		this.productName = productName;
+		this.productVersion = productVersion;
+		this.dialect = dialect;
+		this.insert = insert;
+		this.returningVersion = returningVersion;
+	}
+
+	/**
+	 * Tell the platform from a JDBC URL.
+	 * @param url the URL
+	 * @return the platform
+	 * @throws IllegalArgumentException if the database is not supported
+	 */
+	public static Platform fromUrl(String url) {
+		String lower = url.toLowerCase(Locale.ROOT);
+		if (lower.startsWith("jdbc:h2:")) {
+			return H2;
+		}
+		if (lower.startsWith("jdbc:postgresql:")) {
+			return POSTGRESQL;
+		}
+		int end = url.indexOf(':', "jdbc:".length());
+		throw unsupported(url.substring(0, (end > 0) ? end : Math.min(url.length(), 20)));
+	}
+
+	/**
+	 * Tell the platform from a connection.
+	 * @param dataSource gives the connection
+	 * @return the platform
+	 * @throws IllegalArgumentException if the database is not supported
+	 * @throws IllegalStateException if the database does not answer
+	 */
+	public static Platform fromConnection(DataSource dataSource) {
+		try (Connection connection = dataSource.getConnection()) {
+			String product = connection.getMetaData().getDatabaseProductName();
+			for (Platform platform : values()) {
+				if (platform.productName.equalsIgnoreCase(product)) {
+					return platform;
+				}
+			}
+			throw unsupported(product);
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("The database for sessions does not answer, so its kind is not known. Set "
+					+ "resilient-session.durable.platform to start without it.", ex);
+		}
+	}
+
+	private static IllegalArgumentException unsupported(String what) {
+		return new IllegalArgumentException("Sessions cannot be kept in " + what + ": H2 and PostgreSQL are "
+				+ "supported. Set resilient-session.datasource.url to one of those, or "
+				+ "resilient-session.durable.platform if this is one under another name.");
+	}
+
+	String productName() {
+		return this.productName;
+	}
+
+	String productVersion() {
+		return this.productVersion;
+	}
+
+	Class<? extends Dialect> dialect() {
+		return this.dialect;
+	}
+
+	String schemaScript() {
+		return "schema-" + name().toLowerCase(Locale.ROOT) + ".sql";
+	}
+
+	String insert(String columns, String placeholders) {
+		return this.insert.formatted(columns, placeholders);
+	}
+
+	String returningVersion(String update) {
+		return this.returningVersion.formatted(update);
+	}
+
+}

@@ -1,0 +1,124 @@
+package io.github.resilientsession.durable;
+
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+
+import io.github.resilientsession.codec.AttributesPayload;
+import io.github.resilientsession.record.SessionRecord;
+import jakarta.persistence.Column;
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A row of the table of sessions. Times are in milliseconds since the epoch.
+ */
+@Entity
+@Table(name = "resilient_session")
+class SessionRow {
+
+	static final int ACTIVE = 0;
+
+	static final int ENDED = 1;
+
+	/**
+	 * The granularity of {@link #expiresAt}.
+	 */
+	static final long EXPIRY_BUCKET_MILLIS = 60_000;
+
+	static final int MAX_PRINCIPAL_LENGTH = 512;
+
+	static final String COLUMNS = "session_id, version, principal_name, created_at, last_accessed_at, "
+			+ "max_inactive_seconds, expires_at, attributes, state, redis_pending";
+
+	@Id
+	@Column(name = "session_id")
+	private String id = "";
+
+	@Column(name = "version")
+	private long version;
+
+	@Column(name = "principal_name")
+	private @Nullable String principalName;
+
+	@Column(name = "created_at")
+	private long createdAt;
+
+	@Column(name = "last_accessed_at")
+	private long lastAccessedAt;
+
+	@Column(name = "max_inactive_seconds")
+	private long maxInactiveSeconds;
+
+	/**
+	 * When the row may be looked at for removal: rounded up to a minute, since it is
+	 * indexed, and a touch that changes an indexed column costs PostgreSQL a heap-only
+	 * update.
+	 */
+	@Column(name = "expires_at")
+	private long expiresAt;
+
+	@Column(name = "attributes")
+	private byte[] attributes = new byte[0];
+
+	@Column(name = "state")
+	private int state;
+
+	@Column(name = "redis_pending")
+	private boolean redisPending;
+
+	protected SessionRow() {
+	}
+
+	static SessionRow read(ResultSet columns) throws SQLException {
+		SessionRow row = new SessionRow();
+		row.id = columns.getString(1);
+		row.version = columns.getLong(2);
+		row.principalName = columns.getString(3);
+		row.createdAt = columns.getLong(4);
+		row.lastAccessedAt = columns.getLong(5);
+		row.maxInactiveSeconds = columns.getLong(6);
+		row.expiresAt = columns.getLong(7);
+		row.attributes = columns.getBytes(8);
+		row.state = columns.getInt(9);
+		row.redisPending = columns.getBoolean(10);
+		return row;
+	}
+
+	static @Nullable String principalColumn(@Nullable String name) {
+		return (name != null && name.length() > MAX_PRINCIPAL_LENGTH) ? name.substring(0, MAX_PRINCIPAL_LENGTH) : name;
+	}
+
+	static long expiresAt(Instant lastAccessedTime, Duration maxInactiveInterval, Duration grace) {
+		long exact = lastAccessedTime.plus(maxInactiveInterval).plus(grace).toEpochMilli();
+		return Math.floorDiv(exact + EXPIRY_BUCKET_MILLIS - 1, EXPIRY_BUCKET_MILLIS) * EXPIRY_BUCKET_MILLIS;
+	}
+
+	String id() {
+		return this.id;
+	}
+
+	long version() {
+		return this.version;
+	}
+
+	boolean isEnded() {
+		return this.state == ENDED;
+	}
+
+	boolean isExpiredAt(Instant now, DurableSettings settings) {
+		Duration interval = Duration.ofSeconds(this.maxInactiveSeconds);
+		Instant end = Instant.ofEpochMilli(this.lastAccessedAt).plus(interval).plus(settings.graceFor(interval));
+		return !now.isBefore(end);
+	}
+
+	SessionRecord toRecord() {
+		return new SessionRecord(this.id, this.version, Instant.ofEpochMilli(this.createdAt),
+				Instant.ofEpochMilli(this.lastAccessedAt), Duration.ofSeconds(this.maxInactiveSeconds),
+				this.principalName, AttributesPayload.decode(this.attributes));
+	}
+
+}

@@ -1,0 +1,225 @@
+package io.github.resilientsession.durable;
+
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.OptionalLong;
+
+import javax.sql.DataSource;
+
+import io.github.resilientsession.codec.AttributesPayload;
+import io.github.resilientsession.record.SessionChange;
+import io.github.resilientsession.record.SessionRecord;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.jdbc.support.SQLExceptionTranslator;
+import org.springframework.jdbc.support.SQLStateSQLExceptionTranslator;
+
+/**
+ * The statements that requests wait for, as autocommit JDBC. They take connections from
+ * the pool directly and not through Spring, which would hold them until the end of an
+ * application's transaction.
+ */
+final class SessionRows {
+
+	private static final String BUCKET = "((%s + " + (SessionRow.EXPIRY_BUCKET_MILLIS - 1) + ") / "
+			+ SessionRow.EXPIRY_BUCKET_MILLIS + ") * " + SessionRow.EXPIRY_BUCKET_MILLIS;
+
+	private static final String LOAD = "select " + SessionRow.COLUMNS
+			+ " from resilient_session where session_id = any(?)";
+
+	/**
+	 * Last access and expiry only move forward here, unless the interval itself shrinks.
+	 */
+	private static final String UPDATE = "update resilient_session set version = ?, "
+			+ "last_accessed_at = greatest(last_accessed_at, ?), max_inactive_seconds = ?, expires_at = "
+			+ BUCKET.formatted("greatest(last_accessed_at, ?) + ?")
+			+ ", attributes = ?, redis_pending = (redis_pending or ?)%s "
+			+ "where session_id = ? and version = ? and state = 0";
+
+	private static final String UPDATE_KEEPING_PRINCIPAL = UPDATE.formatted("");
+
+	private static final String UPDATE_WITH_PRINCIPAL = UPDATE.formatted(", principal_name = ?");
+
+	private static final String END = "update resilient_session set state = 1, version = version + 1, "
+			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?) "
+			+ "where session_id = ? and state = 0";
+
+	private static final String END_OF_VERSION = END + " and version = ?";
+
+	private static final String TOUCH = "update resilient_session set last_accessed_at = ?, expires_at = "
+			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + least(?, max_inactive_seconds * 1000 / "
+					+ DurableSettings.GRACE_DIVISOR + ")")
+			+ " where session_id = ? and state = 0 and last_accessed_at < ?";
+
+	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(java.util.Map.of());
+
+	private final DataSource dataSource;
+
+	private final DurableSettings settings;
+
+	private final String insert;
+
+	private final String end;
+
+	private final SQLExceptionTranslator translator = new SQLStateSQLExceptionTranslator();
+
+	SessionRows(DataSource dataSource, DurableSettings settings) {
+		this.dataSource = dataSource;
+		this.settings = settings;
+		this.insert = settings.platform().insert(SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, 0, ?");
+		this.end = settings.platform().returningVersion(END);
+	}
+
+	List<SessionRow> load(Collection<String> ids) {
+		return execute("load", LOAD, (statement) -> {
+			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
+			statement.setArray(1, array);
+			List<SessionRow> rows = new ArrayList<>(ids.size());
+			try (ResultSet columns = statement.executeQuery()) {
+				while (columns.next()) {
+					rows.add(SessionRow.read(columns));
+				}
+			}
+			return rows;
+		});
+	}
+
+	boolean insert(SessionRecord session, boolean redisPending) {
+		return execute("insert", this.insert, (statement) -> insert(statement, session, redisPending));
+	}
+
+	private boolean insert(PreparedStatement statement, SessionRecord session, boolean redisPending)
+			throws SQLException {
+		Duration grace = this.settings.graceFor(session.maxInactiveInterval());
+		statement.setString(1, session.id());
+		statement.setLong(2, session.version());
+		statement.setString(3, SessionRow.principalColumn(session.principalName()));
+		statement.setLong(4, session.creationTime().toEpochMilli());
+		statement.setLong(5, session.lastAccessedTime().toEpochMilli());
+		statement.setLong(6, session.maxInactiveInterval().toSeconds());
+		statement.setLong(7, SessionRow.expiresAt(session.lastAccessedTime(), session.maxInactiveInterval(), grace));
+		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
+		statement.setBoolean(9, redisPending);
+		try {
+			return statement.executeUpdate() == 1;
+		}
+		catch (SQLException ex) {
+			if ("23505".equals(ex.getSQLState())) {
+				// H2 has no insert that passes over a duplicate.
+				return false;
+			}
+			throw ex;
+		}
+	}
+
+	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
+		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
+		return execute("update", sql, (statement) -> {
+			Duration interval = next.maxInactiveInterval();
+			int i = 1;
+			statement.setLong(i++, next.version());
+			statement.setLong(i++, next.lastAccessedTime().toEpochMilli());
+			statement.setLong(i++, interval.toSeconds());
+			statement.setLong(i++, next.lastAccessedTime().toEpochMilli());
+			statement.setLong(i++, interval.plus(this.settings.graceFor(interval)).toMillis());
+			statement.setBytes(i++, AttributesPayload.encode(next.attributes()));
+			statement.setBoolean(i++, redisPending);
+			if (principal != null) {
+				statement.setString(i++, SessionRow.principalColumn(principal.name()));
+			}
+			statement.setString(i++, next.id());
+			statement.setLong(i, next.version() - 1);
+			return statement.executeUpdate() == 1;
+		});
+	}
+
+	OptionalLong end(String id, boolean redisPending) {
+		return execute("end", this.end, (statement) -> {
+			statement.setBytes(1, NO_ATTRIBUTES);
+			statement.setBoolean(2, redisPending);
+			statement.setString(3, id);
+			try (ResultSet version = statement.executeQuery()) {
+				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
+			}
+		});
+	}
+
+	/**
+	 * End one row and insert another, both or none.
+	 */
+	boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
+		try (Connection connection = this.dataSource.getConnection()) {
+			connection.setAutoCommit(false);
+			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
+					PreparedStatement insert = connection.prepareStatement(this.insert)) {
+				end.setBytes(1, NO_ATTRIBUTES);
+				end.setBoolean(2, redisPending);
+				end.setString(3, oldId);
+				end.setLong(4, next.version() - 1);
+				boolean changed = end.executeUpdate() == 1 && insert(insert, next, redisPending);
+				if (changed) {
+					connection.commit();
+				}
+				else {
+					connection.rollback();
+				}
+				return changed;
+			}
+			finally {
+				connection.setAutoCommit(true);
+			}
+		}
+		catch (SQLException ex) {
+			throw translated("change of id", ex);
+		}
+	}
+
+	void touch(Collection<Touch> touches) {
+		execute("touch", TOUCH, (statement) -> {
+			for (Touch touch : touches) {
+				long time = touch.lastAccessedTime().toEpochMilli();
+				statement.setLong(1, time);
+				statement.setLong(2, time);
+				statement.setLong(3, this.settings.touchGrace().toMillis());
+				statement.setString(4, touch.id());
+				statement.setLong(5, time);
+				statement.addBatch();
+			}
+			return statement.executeBatch();
+		});
+	}
+
+	private <T> T execute(String task, String sql, Work<T> work) {
+		try (Connection connection = this.dataSource.getConnection();
+				PreparedStatement statement = connection.prepareStatement(sql)) {
+			return work.with(statement);
+		}
+		catch (SQLException ex) {
+			throw translated(task, ex);
+		}
+	}
+
+	private RuntimeException translated(String task, SQLException ex) {
+		RuntimeException translated = this.translator.translate("Session " + task, null, ex);
+		return (translated != null) ? translated
+				: new org.springframework.jdbc.UncategorizedSQLException("Session " + task, null, ex);
+	}
+
+	/**
+	 * What is done with a statement.
+	 */
+	@FunctionalInterface
+	private interface Work<T> {
+
+		T with(PreparedStatement statement) throws SQLException;
+
+	}
+
+}

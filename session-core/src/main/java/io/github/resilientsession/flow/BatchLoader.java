@@ -1,0 +1,212 @@
+package io.github.resilientsession.flow;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.resilience4j.bulkhead.Bulkhead;
+import io.github.resilience4j.bulkhead.BulkheadConfig;
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+
+/**
+ * Loads missed sessions from the durable store: reads of one session share a load
+ * (single-flight), loads of distinct sessions share a query (batching), and queries share
+ * a bulkhead. Whatever does not fit into the bounded queue, or waits there for too long,
+ * is shed as unavailable. Safe for use by many threads.
+ * <p>
+ * Batches form by themselves: while a query runs, the next misses gather behind it. A
+ * second query starts beside the first only when half a batch is waiting, so that a
+ * stampede gives few large queries and not many small ones.
+ */
+public final class BatchLoader implements AutoCloseable {
+
+	/**
+	 * How long a finished load is kept for reads that began before it finished.
+	 */
+	private static final Duration KEEP_FINISHED = Duration.ofSeconds(2);
+
+	private final DurableTier durable;
+
+	private final TierCircuit circuit;
+
+	private final LoadSettings settings;
+
+	private final SessionStoreListener listener;
+
+	private final Cache<String, Load> loads;
+
+	private final BlockingQueue<Load> queue;
+
+	private final Bulkhead bulkhead;
+
+	private final ExecutorService executor;
+
+	private volatile Consumer<SessionRecord> onFound = (session) -> {
+	};
+
+	public BatchLoader(DurableTier durable, TierCircuit circuit, LoadSettings settings, SessionStoreListener listener) {
+		this.durable = durable;
+		this.circuit = circuit;
+		this.settings = settings;
+		this.listener = listener;
+		this.loads = Caffeine.newBuilder()
+			.maximumSize(settings.queueCapacity())
+			.expireAfterWrite(settings.timeLimit().plus(KEEP_FINISHED))
+			.build();
+		this.queue = new ArrayBlockingQueue<>(settings.queueCapacity());
+		this.bulkhead = Bulkhead.of("resilient-session-loads",
+				BulkheadConfig.custom()
+					.maxConcurrentCalls(settings.maxConcurrentLoads())
+					.maxWaitDuration(Duration.ZERO)
+					.build());
+		AtomicInteger threads = new AtomicInteger();
+		this.executor = Executors.newFixedThreadPool(settings.maxConcurrentLoads(), (task) -> {
+			Thread thread = new Thread(task, "resilient-session-load-" + threads.incrementAndGet());
+			thread.setDaemon(true);
+			return thread;
+		});
+	}
+
+	/**
+	 * Be told of every session found, before any read gets it.
+	 */
+	void onFound(Consumer<SessionRecord> onFound) {
+		this.onFound = onFound;
+	}
+
+	/**
+	 * Load a session, or share a load that is under way.
+	 * @param id the session's id
+	 * @param readBegan when the read began, before it asked Redis
+	 * @param redisAnswered whether Redis answered that read with a miss
+	 * @return what the durable store says; unavailable if it does not in time
+	 */
+	Lookup load(String id, long readBegan, boolean redisAnswered) {
+		Load candidate = new Load(id);
+		Load load = this.loads.asMap()
+			.compute(id, (key, current) -> (current != null && current.mayServe(readBegan, redisAnswered)) ? current
+					: candidate);
+		if (load != candidate) {
+			this.listener.onCoalesced();
+		}
+		else if (this.queue.offer(candidate)) {
+			startQueryIfUseful();
+		}
+		else {
+			shed(candidate, "too many sessions wait to be loaded");
+		}
+		return load.await(this.settings.timeLimit());
+	}
+
+	/**
+	 * Let no later read share a load that began before now; to be called after a durable
+	 * write, before it is acknowledged.
+	 * @param id the session's id
+	 */
+	void forget(String id) {
+		this.loads.invalidate(id);
+	}
+
+	/**
+	 * The bulkhead in front of the durable store, for metrics.
+	 * @return the Resilience4j bulkhead
+	 */
+	public Bulkhead bulkhead() {
+		return this.bulkhead;
+	}
+
+	private void startQueryIfUseful() {
+		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
+		boolean idle = metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
+		boolean crowded = this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
+		if ((idle || crowded) && this.bulkhead.tryAcquirePermission()) {
+			this.executor.execute(this::drain);
+		}
+	}
+
+	private void drain() {
+		try {
+			List<Load> batch = new ArrayList<>(this.settings.maxBatchSize());
+			while (this.queue.drainTo(batch, this.settings.maxBatchSize()) > 0) {
+				query(batch);
+				batch.clear();
+			}
+		}
+		finally {
+			this.bulkhead.onComplete();
+		}
+		// A load that was queued after the last look and before the permit was free.
+		if (!this.queue.isEmpty()) {
+			startQueryIfUseful();
+		}
+	}
+
+	private void query(List<Load> batch) {
+		batch.removeIf((load) -> {
+			boolean late = load.isOlderThan(this.settings.timeLimit());
+			if (late) {
+				shed(load, "it waited too long to be loaded");
+			}
+			return late;
+		});
+		if (batch.isEmpty()) {
+			return;
+		}
+		batch.forEach(Load::queried);
+		long start = System.nanoTime();
+		try {
+			Map<String, Lookup> found = this.circuit
+				.call(() -> this.durable.load(batch.stream().map(Load::id).toList()));
+			this.listener.onBatchLoaded(batch.size(), Duration.ofNanos(System.nanoTime() - start));
+			for (Load load : batch) {
+				complete(load, found.getOrDefault(load.id(), new Lookup.Miss()));
+			}
+		}
+		catch (TierUnavailableException ex) {
+			batch.forEach((load) -> load.complete(new Lookup.Unavailable(ex)));
+		}
+		catch (RuntimeException | Error ex) {
+			batch.forEach((load) -> load.complete(new Lookup.Unavailable(ex)));
+			throw ex;
+		}
+	}
+
+	private void complete(Load load, Lookup lookup) {
+		try {
+			if (lookup instanceof Lookup.Hit hit) {
+				this.onFound.accept(hit.session());
+			}
+		}
+		finally {
+			load.complete(lookup);
+		}
+	}
+
+	private void shed(Load load, String reason) {
+		this.listener.onShed();
+		load.complete(new Lookup.Unavailable(new TierUnavailableException("Shed: " + reason, null)));
+	}
+
+	@Override
+	public void close() {
+		this.executor.shutdownNow();
+		List<Load> waiting = new ArrayList<>();
+		this.queue.drainTo(waiting);
+		waiting.forEach((load) -> shed(load, "the application is shutting down"));
+	}
+
+}

@@ -1,0 +1,91 @@
+package io.github.resilientsession.reconcile;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.circuit.TierCircuit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The background thread that flushes touches and settles what is pending, once per
+ * interval.
+ */
+public final class Reconciler implements AutoCloseable {
+
+	private static final Logger logger = LoggerFactory.getLogger(Reconciler.class);
+
+	private final TouchFlusher touches;
+
+	private final PendingReconciler pending;
+
+	private final TierCircuit redisCircuit;
+
+	private final TierCircuit durableCircuit;
+
+	private final Duration interval;
+
+	private final CountDownLatch closed = new CountDownLatch(1);
+
+	private final Thread thread;
+
+	public Reconciler(TouchFlusher touches, PendingReconciler pending, TierCircuit redisCircuit,
+			TierCircuit durableCircuit, Duration interval) {
+		this.touches = touches;
+		this.pending = pending;
+		this.redisCircuit = redisCircuit;
+		this.durableCircuit = durableCircuit;
+		this.interval = interval;
+		this.thread = new Thread(this::run, "resilient-session-reconcile");
+		this.thread.setDaemon(true);
+	}
+
+	/**
+	 * Start the thread.
+	 */
+	public void start() {
+		this.thread.start();
+	}
+
+	private void run() {
+		try {
+			while (!this.closed.await(this.interval.toNanos(), TimeUnit.NANOSECONDS)) {
+				if (!this.durableCircuit.isOpen()) {
+					attempt(this.touches::flush);
+				}
+				if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
+					attempt(this.pending::settle);
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private static void attempt(Runnable task) {
+		try {
+			task.run();
+		}
+		catch (RuntimeException ex) {
+			logger.debug("Will be tried again", ex);
+		}
+	}
+
+	/**
+	 * Stop the thread and flush the touches once more.
+	 */
+	@Override
+	public void close() {
+		this.closed.countDown();
+		try {
+			this.thread.join(5_000);
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+		attempt(this.touches::flush);
+	}
+
+}

@@ -1,0 +1,95 @@
+package io.github.resilientsession.reconcile;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.DurableSettings;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.Touch;
+import io.github.resilientsession.record.SessionRecord;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gathers touches and writes them to the durable store in batches. A session is written
+ * at most once per half of its grace; since a row expires only when its grace has passed
+ * too, touches that are lost with a node log nobody out early. Safe for use by many
+ * threads.
+ */
+public final class TouchFlusher implements Consumer<SessionRecord> {
+
+	/**
+	 * Touches that may wait; more are dropped until the next flush, and come again with
+	 * the session's next request.
+	 */
+	private static final int CAPACITY = 100_000;
+
+	private static final int BATCH = 500;
+
+	private static final Logger logger = LoggerFactory.getLogger(TouchFlusher.class);
+
+	private final DurableTier durable;
+
+	private final TierCircuit durableCircuit;
+
+	private final DurableSettings settings;
+
+	private final ConcurrentHashMap<String, Touch> waiting = new ConcurrentHashMap<>();
+
+	private final Cache<String, Instant> flushed;
+
+	public TouchFlusher(DurableTier durable, TierCircuit durableCircuit, DurableSettings settings) {
+		this.durable = durable;
+		this.durableCircuit = durableCircuit;
+		this.settings = settings;
+		this.flushed = Caffeine.newBuilder()
+			.maximumSize(CAPACITY)
+			.expireAfterWrite(settings.touchGrace().plusSeconds(1))
+			.build();
+	}
+
+	@Override
+	public void accept(SessionRecord session) {
+		Instant last = this.flushed.getIfPresent(session.id());
+		Duration due = this.settings.graceFor(session.maxInactiveInterval()).dividedBy(2);
+		if (last != null && session.lastAccessedTime().isBefore(last.plus(due))) {
+			return;
+		}
+		if (this.waiting.size() < CAPACITY || this.waiting.containsKey(session.id())) {
+			this.waiting.merge(session.id(), new Touch(session.id(), session.lastAccessedTime()),
+					(one, other) -> one.lastAccessedTime().isBefore(other.lastAccessedTime()) ? other : one);
+		}
+	}
+
+	/**
+	 * Write what waits.
+	 * @throws TierUnavailableException if the durable store failed; what was not written
+	 * keeps waiting
+	 */
+	public void flush() {
+		while (!this.waiting.isEmpty()) {
+			List<Touch> batch = new ArrayList<>(BATCH);
+			for (Touch touch : this.waiting.values()) {
+				batch.add(touch);
+				if (batch.size() == BATCH) {
+					break;
+				}
+			}
+			this.durableCircuit.write(() -> this.durable.touch(batch));
+			for (Touch touch : batch) {
+				this.waiting.remove(touch.id(), touch);
+				this.flushed.put(touch.id(), touch.lastAccessedTime());
+			}
+			logger.trace("Flushed {} touches", batch.size());
+		}
+	}
+
+}

@@ -1,0 +1,19 @@
+-- Leaves room in each page, so that an update which changes no indexed column stays within its page.
+create table if not exists resilient_session (
+  session_id varchar(256) not null primary key,
+  version bigint not null,
+  principal_name varchar(512),
+  created_at bigint not null,
+  last_accessed_at bigint not null,
+  max_inactive_seconds bigint not null,
+  expires_at bigint not null,
+  attributes bytea not null,
+  state smallint not null,
+  redis_pending boolean not null
+) with (fillfactor = 70);
+
+create index if not exists resilient_session_expires_at on resilient_session (expires_at);
+
+create index if not exists resilient_session_principal_name on resilient_session (principal_name);
+
+create index if not exists resilient_session_redis_pending on resilient_session (session_id) where redis_pending;

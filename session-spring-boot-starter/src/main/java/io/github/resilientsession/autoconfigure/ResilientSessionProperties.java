@@ -1,0 +1,169 @@
+package io.github.resilientsession.autoconfigure;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+import io.github.resilientsession.UnreadableAttributePolicy;
+import io.github.resilientsession.durable.Platform;
+import io.github.resilientsession.flow.Mode;
+import io.github.resilientsession.record.TtlPolicy;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.boot.sql.init.DatabaseInitializationMode;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * The settings under {@code resilient-session}.
+ *
+ * @param enabled whether sessions are kept by Resilient Session; if not, Spring Boot's
+ * own session support takes over
+ * @param mode which store is the truth: "shadow" while plain Spring Session nodes still
+ * serve the same sessions, "active" otherwise
+ * @param ttl how long a session may live without being used
+ * @param maxSessionSize how large the attributes of a session may be together; a larger
+ * session is refused when it is saved
+ * @param unreadableAttributes what reading an attribute does that cannot be deserialized
+ * any more
+ * @param retryAfter what a 503 tells the client to wait
+ * @param reconcileInterval how often touches are written to the durable store, and Redis
+ * is told of what it missed
+ * @param redis the Redis tier
+ * @param durable the durable tier
+ * @param load the bounds of what misses in Redis may do to the durable store
+ * @param datasource a database of its own for sessions; the application's by default
+ */
+@ConfigurationProperties("resilient-session")
+public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, @DefaultValue("active") Mode mode,
+		@DefaultValue Ttl ttl, @DefaultValue("1MB") DataSize maxSessionSize,
+		@DefaultValue("quarantine") UnreadableAttributePolicy unreadableAttributes,
+		@DefaultValue("5s") Duration retryAfter, @DefaultValue("1s") Duration reconcileInterval,
+		@DefaultValue Redis redis, @DefaultValue Durable durable, @DefaultValue Load load,
+		@DefaultValue Datasource datasource) {
+
+	/**
+	 * Check what single settings cannot say.
+	 * @throws ContradictorySettingsException with all that is wrong
+	 */
+	void validate() {
+		List<String> problems = new ArrayList<>();
+		require(problems, this.ttl.min().toSeconds() >= 1, "resilient-session.ttl.min must be at least 1s");
+		require(problems, this.ttl.max().compareTo(this.ttl.min()) >= 0, "resilient-session.ttl.max (" + this.ttl.max()
+				+ ") must not be less than resilient-session.ttl.min (" + this.ttl.min() + ")");
+		require(problems, this.ttl.max().toSeconds() <= Integer.MAX_VALUE,
+				"resilient-session.ttl.max must be at most 2147483647 seconds");
+		require(problems, this.maxSessionSize.toBytes() > 0, "resilient-session.max-session-size must be positive");
+		positive(problems, this.retryAfter, "retry-after");
+		positive(problems, this.reconcileInterval, "reconcile-interval");
+		positive(problems, this.redis.timeLimit(), "redis.time-limit");
+		positive(problems, this.redis.probeInterval(), "redis.probe-interval");
+		positive(problems, this.durable.probeInterval(), "durable.probe-interval");
+		require(problems, this.durable.timeLimit().toMillis() >= 500,
+				"resilient-session.durable.time-limit must be at least 500ms, half of which is for getting a "
+						+ "connection");
+		require(problems, !this.durable.touchGrace().isNegative(),
+				"resilient-session.durable.touch-grace must not be negative");
+		require(problems, this.load.maxBatchSize() >= 1 && this.load.maxBatchSize() <= 1_000,
+				"resilient-session.load.max-batch-size must be between 1 and 1000");
+		require(problems, this.load.maxConcurrentLoads() >= 1,
+				"resilient-session.load.max-concurrent-loads must be at least 1");
+		require(problems, this.load.maxConcurrentLoads() < this.durable.maxConnections(),
+				"resilient-session.load.max-concurrent-loads (" + this.load.maxConcurrentLoads()
+						+ ") must be less than resilient-session.durable.max-connections ("
+						+ this.durable.maxConnections() + "), or reads leave no connection for writes");
+		require(problems, this.load.queueCapacity() >= this.load.maxBatchSize(),
+				"resilient-session.load.queue-capacity must not be less than resilient-session.load.max-batch-size");
+		require(problems, this.load.timeLimit().compareTo(this.durable.timeLimit()) >= 0,
+				"resilient-session.load.time-limit (" + this.load.timeLimit()
+						+ ") must not be less than resilient-session.durable.time-limit (" + this.durable.timeLimit()
+						+ "), since a load includes a query");
+		if (!problems.isEmpty()) {
+			throw new ContradictorySettingsException(problems);
+		}
+	}
+
+	private static void positive(List<String> problems, Duration value, String name) {
+		require(problems, !value.isZero() && !value.isNegative(),
+				"resilient-session." + name + " must be positive, not " + value);
+	}
+
+	private static void require(List<String> problems, boolean holds, String problem) {
+		if (!holds) {
+			problems.add(problem);
+		}
+	}
+
+	/**
+	 * How long a session may live without being used.
+	 *
+	 * @param min the shortest interval allowed, at least one second
+	 * @param max the longest interval allowed, also for sessions that ask never to expire
+	 * @param onViolation what happens to an interval outside of that
+	 */
+	public record Ttl(@DefaultValue("1s") Duration min, @DefaultValue("30d") Duration max,
+			@DefaultValue("clamp") TtlPolicy.OnViolation onViolation) {
+
+	}
+
+	/**
+	 * The Redis tier.
+	 *
+	 * @param url a Redis of its own for sessions, as redis:// or rediss:// URL; the
+	 * application's by default
+	 * @param timeLimit how long a command may take
+	 * @param probeInterval how often to look whether a Redis that was cut off is back
+	 */
+	public record Redis(@Nullable String url, @DefaultValue("250ms") Duration timeLimit,
+			@DefaultValue("200ms") Duration probeInterval) {
+
+	}
+
+	/**
+	 * The durable tier.
+	 *
+	 * @param timeLimit how long a statement may take, getting its connection included
+	 * @param probeInterval how often to look whether a database that was cut off is back
+	 * @param maxConnections how many connections sessions may use at once
+	 * @param touchGrace how much longer than its timeout a session's row lives at most,
+	 * so that touches can be written in batches; never more than a twentieth of the
+	 * timeout
+	 * @param initializeSchema when to create the table: always, never, or only in an
+	 * embedded database
+	 * @param platform the kind of database, where it cannot be told from its URL
+	 */
+	public record Durable(@DefaultValue("2s") Duration timeLimit, @DefaultValue("500ms") Duration probeInterval,
+			@DefaultValue("8") int maxConnections, @DefaultValue("30s") Duration touchGrace,
+			@DefaultValue("embedded") DatabaseInitializationMode initializeSchema, @Nullable Platform platform) {
+
+	}
+
+	/**
+	 * The bounds of what misses in Redis may do to the durable store.
+	 *
+	 * @param maxConcurrentLoads how many queries for missed sessions may run at once
+	 * @param maxBatchSize how many distinct sessions one query may load
+	 * @param queueCapacity how many distinct sessions may wait to be loaded; more are
+	 * answered with 503
+	 * @param timeLimit how long a read may wait for its session, queueing included
+	 */
+	public record Load(@DefaultValue("4") int maxConcurrentLoads, @DefaultValue("100") int maxBatchSize,
+			@DefaultValue("10000") int queueCapacity, @DefaultValue("3s") Duration timeLimit) {
+
+	}
+
+	/**
+	 * A database of its own for sessions.
+	 *
+	 * @param url its JDBC URL
+	 * @param username the user
+	 * @param password the password
+	 * @param driverClassName the driver, where it cannot be told from the URL
+	 */
+	public record Datasource(@Nullable String url, @Nullable String username, @Nullable String password,
+			@Nullable String driverClassName) {
+
+	}
+
+}

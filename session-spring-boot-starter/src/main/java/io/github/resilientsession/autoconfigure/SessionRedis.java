@@ -1,0 +1,43 @@
+package io.github.resilientsession.autoconfigure;
+
+import java.util.List;
+import java.util.function.Supplier;
+
+import io.github.resilientsession.redis.RedisConnections;
+import io.lettuce.core.RedisURI;
+
+import org.springframework.data.redis.connection.RedisConnectionFactory;
+import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
+import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
+import org.springframework.util.StringUtils;
+
+/**
+ * Chooses the Redis that sessions are copied to.
+ */
+final class SessionRedis {
+
+	private SessionRedis() {
+	}
+
+	static LettuceConnectionFactory connections(ResilientSessionProperties.Redis properties,
+			Supplier<RedisConnectionFactory> application) {
+		if (StringUtils.hasText(properties.url())) {
+			RedisURI uri = RedisURI.create(properties.url());
+			LettuceClientConfiguration.LettuceClientConfigurationBuilder client = LettuceClientConfiguration.builder();
+			if (uri.isSsl()) {
+				client.useSsl();
+			}
+			return RedisConnections.derive(new LettuceConnectionFactory(
+					LettuceConnectionFactory.createRedisConfiguration(uri), client.build()), properties.timeLimit());
+		}
+		RedisConnectionFactory given = application.get();
+		if (given instanceof LettuceConnectionFactory lettuce) {
+			return RedisConnections.derive(lettuce, properties.timeLimit());
+		}
+		throw new ContradictorySettingsException(List
+			.of("the RedisConnectionFactory is a " + given.getClass().getName() + ", but sessions need Lettuce: "
+					+ "set spring.data.redis.client-type=lettuce, or give sessions a connection of their own with "
+					+ "resilient-session.redis.url"));
+	}
+
+}
