@@ -1,0 +1,113 @@
+package io.github.resilientsession;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.testsupport.ConnectionWatch;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.StatementCount;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * What many misses at once do to the database, counted at the database.
+ */
+@RealServers
+class StampedeTests {
+
+	private static final String LOAD = "where session_id = any(";
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private SessionNode node;
+
+	StampedeTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+	}
+
+	@BeforeEach
+	void start() {
+		this.node = SessionNode.on(this.redis, this.postgres.createDatabase()).start();
+	}
+
+	@AfterEach
+	void stop() {
+		this.node.close();
+	}
+
+	@Test
+	void missesOf2000Sessions_areAnsweredByAFewQueriesWithinTheBulkhead() throws Exception {
+		List<String> ids = new ArrayList<>();
+		for (int i = 0; i < 2_000; i++) {
+			ids.add(this.node.create("number", Integer.toString(i)));
+		}
+		this.redis.flushAll();
+		StatementCount queries = this.postgres.countStatements(LOAD);
+		try (ConnectionWatch watch = this.postgres.watchConnections(SessionNode.APPLICATION_NAME)) {
+			List<Object> numbers = atOnce(ids, (id) -> this.node.get(id, "number"));
+			for (int i = 0; i < ids.size(); i++) {
+				assertThat(numbers.get(i)).isEqualTo(Integer.toString(i));
+			}
+			assertThat(watch.peakActive()).isPositive().isLessThanOrEqualTo(SessionNode.MAX_CONCURRENT_LOADS);
+			assertThat(watch.peak()).isLessThanOrEqualTo(8);
+		}
+		assertThat(queries.count()).isPositive().isLessThanOrEqualTo(2_000 / 20);
+		assertThat(this.node.events.of("lostByRedis")).isEqualTo(2_000);
+		assertThat(this.node.events.of("shed")).isZero();
+	}
+
+	@Test
+	void readsOfOneMissingCopy_shareOneLoad() throws Exception {
+		String id = this.node.create("a", "1");
+		this.redis.flushAll();
+		StatementCount queries = this.postgres.countStatements(LOAD);
+		List<String> reads = new ArrayList<>();
+		for (int i = 0; i < 500; i++) {
+			reads.add(id);
+		}
+		assertThat(atOnce(reads, (each) -> this.node.get(each, "a"))).containsOnly("1").hasSize(500);
+		assertThat(queries.count()).isEqualTo(1);
+		assertThat(this.node.events.of("sessionsLoaded")).isEqualTo(1);
+	}
+
+	private static <T, R> List<R> atOnce(List<T> items, java.util.function.Function<T, R> work) throws Exception {
+		ExecutorService threads = Executors.newFixedThreadPool(items.size());
+		try {
+			CountDownLatch ready = new CountDownLatch(items.size());
+			CompletableFuture<Void> go = new CompletableFuture<>();
+			List<Future<R>> results = new ArrayList<>();
+			for (T item : items) {
+				results.add(threads.submit(() -> {
+					ready.countDown();
+					go.join();
+					return work.apply(item);
+				}));
+			}
+			assertThat(ready.await(60, TimeUnit.SECONDS)).isTrue();
+			go.complete(null);
+			List<R> answers = new ArrayList<>();
+			for (Future<R> result : results) {
+				answers.add(result.get(60, TimeUnit.SECONDS));
+			}
+			return answers;
+		}
+		finally {
+			threads.shutdownNow();
+		}
+	}
+
+}
