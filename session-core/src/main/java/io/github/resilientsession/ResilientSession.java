@@ -209,14 +209,15 @@ public final class ResilientSession implements Session {
 	}
 
 	/**
-	 * A new session that changed its id before it was ever saved has only the new one.
+	 * The state that the change is applied to: for a new session an empty one, with the
+	 * id and the last access that it has by now.
 	 */
 	SessionRecord baseToSave() {
-		if (!this.isNew || this.id.equals(this.base.id())) {
+		if (!this.isNew) {
 			return this.base;
 		}
-		return new SessionRecord(this.id, this.base.version(), this.base.creationTime(), this.base.lastAccessedTime(),
-				this.base.maxInactiveInterval(), null, this.base.attributes());
+		return new SessionRecord(this.id, SessionRecord.UNVERSIONED, this.base.creationTime(), this.lastAccessedTime,
+				this.maxInactiveInterval, null, this.base.attributes());
 	}
 
 	void saved(SessionRecord record) {

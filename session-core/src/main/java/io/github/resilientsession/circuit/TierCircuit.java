@@ -36,6 +36,9 @@ public final class TierCircuit {
 
 	private volatile boolean settling;
 
+	private volatile Runnable whenOpened = () -> {
+	};
+
 	/**
 	 * Create a closed circuit.
 	 * @param tier the tier's name in logs and metrics
@@ -114,6 +117,25 @@ public final class TierCircuit {
 	}
 
 	/**
+	 * Cut the tier off, because it missed a write: until that is settled, a read could
+	 * see the state before it.
+	 * @param cause why it missed the write
+	 */
+	public void open(Throwable cause) {
+		if (!isOpen()) {
+			this.breaker.transitionToOpenState();
+			opened(cause);
+		}
+	}
+
+	/**
+	 * Run something when the circuit opens, on the thread of the call that opened it.
+	 */
+	void whenOpened(Runnable task) {
+		this.whenOpened = task;
+	}
+
+	/**
 	 * Whether {@link #write(Runnable)} reaches the tier.
 	 * @return whether the circuit is closed or settling
 	 */
@@ -163,7 +185,8 @@ public final class TierCircuit {
 		return this.breaker;
 	}
 
-	private void opened(RuntimeException ex) {
+	private void opened(Throwable ex) {
+		this.whenOpened.run();
 		this.listener.onBreaker(this.tier, true);
 		logger.warn("The {} tier does not answer as it should and is cut off: its circuit breaker has opened and is "
 				+ "probed until the tier is back. Look at its server and at the network between. The last failure: {}",

@@ -2,6 +2,7 @@ package io.github.resilientsession.circuit;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 import org.slf4j.Logger;
@@ -27,7 +28,9 @@ public final class TierProber implements AutoCloseable {
 
 	private final CountDownLatch firstProbe = new CountDownLatch(1);
 
-	private final CountDownLatch closed = new CountDownLatch(1);
+	private final Semaphore wake = new Semaphore(0);
+
+	private volatile boolean closed;
 
 	private final Thread thread;
 
@@ -45,6 +48,7 @@ public final class TierProber implements AutoCloseable {
 		this.probe = probe;
 		this.beforeClose = beforeClose;
 		this.interval = interval;
+		circuit.whenOpened(this.wake::release);
 		this.thread = new Thread(this::run, name);
 		this.thread.setDaemon(true);
 	}
@@ -68,26 +72,36 @@ public final class TierProber implements AutoCloseable {
 
 	private void run() {
 		try {
-			do {
-				probeOnce();
+			while (!this.closed) {
+				this.wake.drainPermits();
+				boolean back = probeOnce();
 				this.firstProbe.countDown();
+				// A circuit that opens while it is closed is looked at at once, one whose
+				// probe failed after a pause.
+				if (back) {
+					this.wake.tryAcquire(IDLE_INTERVAL.toNanos(), TimeUnit.NANOSECONDS);
+				}
+				else {
+					TimeUnit.NANOSECONDS.sleep(this.interval.toNanos());
+				}
 			}
-			while (!this.closed.await(pause().toNanos(), TimeUnit.NANOSECONDS));
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
 		}
 	}
 
-	private void probeOnce() {
+	private boolean probeOnce() {
 		try {
 			this.probe.run();
 			if (this.circuit.isOpen()) {
 				settleAndClose();
 			}
+			return true;
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Probe failed", ex);
+			return false;
 		}
 	}
 
@@ -102,14 +116,9 @@ public final class TierProber implements AutoCloseable {
 		}
 	}
 
-	private Duration pause() {
-		boolean hurry = this.circuit.isOpen() || this.interval.compareTo(IDLE_INTERVAL) > 0;
-		return hurry ? this.interval : IDLE_INTERVAL;
-	}
-
 	@Override
 	public void close() {
-		this.closed.countDown();
+		this.closed = true;
 		this.thread.interrupt();
 	}
 

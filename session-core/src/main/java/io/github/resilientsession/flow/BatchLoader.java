@@ -9,6 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 import com.github.benmanes.caffeine.cache.Cache;
@@ -38,6 +39,8 @@ public final class BatchLoader implements AutoCloseable {
 	 * How long a finished load is kept for reads that began before it finished.
 	 */
 	private static final Duration KEEP_FINISHED = Duration.ofSeconds(2);
+
+	private static final int MAX_GATHER_MILLIS = 10;
 
 	private final DurableTier durable;
 
@@ -144,6 +147,7 @@ public final class BatchLoader implements AutoCloseable {
 			while (this.queue.drainTo(batch, this.settings.maxBatchSize()) > 0) {
 				query(batch);
 				batch.clear();
+				gather();
 			}
 		}
 		finally {
@@ -152,6 +156,22 @@ public final class BatchLoader implements AutoCloseable {
 		// A load that was queued after the last look and before the permit was free.
 		if (!this.queue.isEmpty()) {
 			startQueryIfUseful();
+		}
+	}
+
+	/**
+	 * Between two queries, wait a moment as long as more misses arrive: those that wait
+	 * anyway then share one query. The first query after a pause never waits.
+	 */
+	private void gather() {
+		int before = -1;
+		for (int i = 0; i < MAX_GATHER_MILLIS; i++) {
+			int waiting = this.queue.size();
+			if (waiting <= before || waiting >= this.settings.maxBatchSize() / 2) {
+				return;
+			}
+			before = waiting;
+			LockSupport.parkNanos(1_000_000);
 		}
 	}
 

@@ -203,23 +203,26 @@ public final class WritePath {
 				this.durableCircuit.write(() -> this.durable.markPending(id));
 			}
 			this.listener.onRedisPending();
-			dropStaleCopy(id, ex);
+			hideStaleCopy(id, ex);
 		}
 	}
 
 	/**
-	 * A Redis that is out of memory still deletes, so that nobody reads the old state
-	 * until the new one can be put.
+	 * Let no read of this node see the old copy until the new state has been put. A Redis
+	 * that is out of memory still deletes; any other failure cuts Redis off until what is
+	 * pending has been settled.
 	 */
-	private void dropStaleCopy(String id, RuntimeException ex) {
+	private void hideStaleCopy(String id, RuntimeException ex) {
 		if (ex instanceof RedisTierException failure && failure.kind() == RedisTierException.Kind.OUT_OF_MEMORY) {
 			try {
 				this.redisCircuit.write(() -> this.redis.discardCopy(id));
+				return;
 			}
 			catch (RuntimeException again) {
-				logger.debug("The stale copy of session {} could not be dropped", SessionHash.of(id), again);
+				logger.debug("The stale copy of session {} could not be removed", SessionHash.of(id), again);
 			}
 		}
+		this.redisCircuit.open(ex);
 	}
 
 	/**
