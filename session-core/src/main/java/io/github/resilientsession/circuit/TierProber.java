@@ -101,6 +101,10 @@ public final class TierProber implements AutoCloseable {
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Probe failed", ex);
+			if (this.firstProbe.getCount() > 0) {
+				// Let no request find out what is known at the start.
+				this.circuit.open(ex);
+			}
 			return false;
 		}
 	}

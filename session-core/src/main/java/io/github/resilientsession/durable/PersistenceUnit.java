@@ -40,13 +40,13 @@ final class PersistenceUnit implements AutoCloseable {
 		this.factory.setJpaVendorAdapter(hibernate);
 		this.factory.setSharedCacheMode(SharedCacheMode.NONE);
 		this.factory.setValidationMode(ValidationMode.NONE);
-		// Without metadata the dialect has to be told what it talks to, or H2 would do
-		// without "skip locked".
-		this.factory.setJpaPropertyMap(Map.of("hibernate.dialect", platform.dialect().getName(),
-				"jakarta.persistence.database-product-name", platform.productName(),
+		// Without metadata Hibernate has to be told what it talks to.
+		this.factory.setJpaPropertyMap(Map.of("jakarta.persistence.database-product-name", platform.productName(),
 				"jakarta.persistence.database-product-version", platform.productVersion(),
 				"hibernate.boot.allow_jdbc_metadata_access", false, "hibernate.hbm2ddl.auto", "none",
-				"hibernate.physical_naming_strategy", PhysicalNamingStrategyStandardImpl.class.getName()));
+				// What fails is thrown, and logged where it is known what it means.
+				"hibernate.jdbc.log.errors", false, "hibernate.physical_naming_strategy",
+				PhysicalNamingStrategyStandardImpl.class.getName()));
 		this.factory.afterPropertiesSet();
 		EntityManagerFactory entityManagers = this.factory.getObject();
 		if (entityManagers == null) {

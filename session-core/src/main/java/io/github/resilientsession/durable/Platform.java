@@ -6,10 +6,6 @@ import java.util.Locale;
 
 import javax.sql.DataSource;
 
-import org.hibernate.dialect.Dialect;
-import org.hibernate.dialect.H2Dialect;
-import org.hibernate.dialect.PostgreSQLDialect;
-
 /**
  * The databases that sessions can be kept in.
  */
@@ -18,30 +14,25 @@ public enum Platform {
 	/**
 	 * H2, 2.3 or later.
 	 */
-	H2("H2", "2.3.232", H2Dialect.class, "insert into resilient_session (%s) values (%s)",
-			"select version from final table (%s)"),
+	H2("H2", "2.3.232", "insert into resilient_session (%s) values (%s)", "select version from final table (%s)"),
 
 	/**
 	 * PostgreSQL, 13 or later.
 	 */
-	POSTGRESQL("PostgreSQL", "13.0", PostgreSQLDialect.class,
-			"insert into resilient_session (%s) values (%s) on conflict do nothing", "%s returning version");
+	POSTGRESQL("PostgreSQL", "13.0", "insert into resilient_session (%s) values (%s) on conflict do nothing",
+			"%s returning version");
 
 	private final String productName;
 
 	private final String productVersion;
 
-	private final Class<? extends Dialect> dialect;
-
 	private final String insert;
 
 	private final String returningVersion;
 
-	Platform(String productName, String productVersion, Class<? extends Dialect> dialect, String insert,
-			String returningVersion) {
+	Platform(String productName, String productVersion, String insert, String returningVersion) {
 		this.productName = productName;
 		this.productVersion = productVersion;
-		this.dialect = dialect;
 		this.insert = insert;
 		this.returningVersion = returningVersion;
 	}
@@ -99,10 +90,6 @@ public enum Platform {
 
 	String productVersion() {
 		return this.productVersion;
-	}
-
-	Class<? extends Dialect> dialect() {
-		return this.dialect;
 	}
 
 	String schemaScript() {
