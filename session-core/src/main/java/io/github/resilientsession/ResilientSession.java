@@ -2,6 +2,7 @@ package io.github.resilientsession;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -221,13 +222,13 @@ public final class ResilientSession implements Session {
 	}
 
 	void saved(SessionRecord record) {
+		// What others have changed in the meantime is to be decoded anew.
+		this.decoded.keySet()
+			.removeIf((name) -> !this.changed.containsKey(name)
+					&& !Arrays.equals(record.attributes().get(name), this.base.attributes().get(name)));
 		this.changed.forEach((name, value) -> value.ifPresentOrElse((present) -> this.decoded.put(name, present),
 				() -> this.decoded.remove(name)));
 		this.changed.clear();
-		// What others changed in the meantime is read from the merged record.
-		this.decoded.keySet()
-			.removeIf((name) -> record.attributes().get(name) != this.base.attributes().get(name)
-					&& !record.attributes().containsKey(name));
 		this.base = record;
 		this.isNew = false;
 		this.touched = false;

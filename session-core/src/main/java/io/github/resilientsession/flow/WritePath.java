@@ -126,14 +126,22 @@ public final class WritePath {
 	/**
 	 * End a session.
 	 * @param id the session's id
-	 * @throws TierUnavailableException if the durable store could not be told
+	 * @throws TierUnavailableException if the durable store could not be told, or if it
+	 * has no such session and Redis, which may have a copy of plain Spring Session, could
+	 * not
 	 */
 	public void end(String id) {
 		boolean cutOff = this.redisCircuit.isOpen();
 		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
 		this.loader.forget(id);
-		// Also without a row: the copy may be one of plain Spring Session.
-		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
+		if (ended.isPresent()) {
+			tellRedis(cutOff, id, () -> this.redis.end(id, ended.getAsLong()));
+		}
+		else if (!cutOff) {
+			// The copy may be one of plain Spring Session, of which there is no row to
+			// mark: then the end is not acknowledged unless Redis has taken it.
+			this.redisCircuit.write(() -> this.redis.end(id, 1));
+		}
 	}
 
 	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean cutOff) {
