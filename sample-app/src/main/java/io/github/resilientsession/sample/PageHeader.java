@@ -2,10 +2,11 @@ package io.github.resilientsession.sample;
 
 import java.security.Principal;
 
+import io.github.resilientsession.SessionStoreUnavailableException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
-import org.jspecify.annotations.Nullable;
 
+import org.springframework.ui.Model;
 import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.ModelAttribute;
 
@@ -24,16 +25,22 @@ class PageHeader {
 		this.checkout = checkout;
 	}
 
-	@ModelAttribute("user")
-	@Nullable String user(@Nullable Principal principal) {
-		return (principal != null) ? principal.getName() : null;
-	}
-
-	@ModelAttribute("cartCount")
-	int cartCount(@Nullable Principal principal, HttpServletRequest request) {
-		// Never getSession(true): whoever only looks around gets no session.
-		@Nullable HttpSession session = (principal != null) ? request.getSession(false) : null;
-		return (session != null) ? this.checkout.cart(session).count() : 0;
+	@ModelAttribute
+	void describe(HttpServletRequest request, Model model) {
+		try {
+			Principal principal = request.getUserPrincipal();
+			if (principal != null) {
+				// Never getSession(true): whoever only looks around gets no session.
+				HttpSession session = request.getSession(false);
+				model.addAttribute("user", principal.getName());
+				model.addAttribute("cartCount", (session != null) ? this.checkout.cart(session).count() : 0);
+			}
+		}
+		catch (SessionStoreUnavailableException ex) {
+			// The catalogue can be shown all the same; what needs the session answers
+			// 503 before it comes here.
+			model.addAttribute("unreachable", true);
+		}
 	}
 
 }

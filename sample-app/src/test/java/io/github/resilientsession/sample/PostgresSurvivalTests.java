@@ -5,6 +5,7 @@ import java.util.List;
 
 import io.github.resilientsession.testsupport.PostgresServer;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -19,6 +20,14 @@ class PostgresSurvivalTests extends SurvivalTests {
 		return List.of("--spring.datasource.url=" + this.postgres.createDatabase(),
 				"--spring.datasource.username=" + this.postgres.username(),
 				"--spring.datasource.password=" + this.postgres.password());
+	}
+
+	@AfterEach
+	void bringBackTheDatabase() {
+		if (!this.postgres.isRunning()) {
+			this.postgres.restart();
+		}
+		await().untilAsserted(() -> assertThat(visitor().apiLogin("chris", "lasting").statusCode()).isEqualTo(200));
 	}
 
 	@AfterAll
@@ -37,6 +46,10 @@ class PostgresSurvivalTests extends SurvivalTests {
 			assertThat(cart.headers().firstValue("Retry-After")).hasValue("5");
 			assertThat(cart.headers().firstValue("Set-Cookie")).isEmpty();
 			assertThat(this.anna.get("/shop.css").statusCode()).isEqualTo(200);
+			HttpResponse<String> catalogue = this.anna.get("/");
+			assertThat(catalogue.statusCode()).isEqualTo(200);
+			assertThat(catalogue.body()).contains("Enamel mug").contains("not").doesNotContain("Log in to buy");
+			assertThat(catalogue.headers().firstValue("Set-Cookie").orElse("")).doesNotContain("SESSION");
 			assertThat(this.anna.get("/no-such-page").statusCode()).isEqualTo(404);
 		}
 		assertThat(this.anna.get("/cart").body()).contains("You are not logged out");

@@ -53,6 +53,11 @@ final class PostgresContainer extends PostgresServer {
 	}
 
 	@Override
+	public boolean isRunning() {
+		return this.container.isRunning();
+	}
+
+	@Override
 	public void restart() {
 		this.container.getDockerClient().startContainerCmd(this.container.getContainerId()).exec();
 	}

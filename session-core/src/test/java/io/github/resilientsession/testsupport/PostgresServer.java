@@ -59,6 +59,8 @@ public abstract class PostgresServer implements AutoCloseable {
 	 */
 	public abstract void restart();
 
+	public abstract boolean isRunning();
+
 	abstract String log();
 
 	@Override
@@ -222,6 +224,12 @@ public abstract class PostgresServer implements AutoCloseable {
 		@Override
 		public void resume() {
 			ServerProcess.signal(pid(), "CONT");
+		}
+
+		@Override
+		public boolean isRunning() {
+			return Files.exists(this.directory.resolve("data/postmaster.pid"))
+					&& ProcessHandle.of(pid()).map(ProcessHandle::isAlive).orElse(false);
 		}
 
 		@Override

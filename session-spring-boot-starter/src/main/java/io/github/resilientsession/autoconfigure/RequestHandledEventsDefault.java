@@ -9,9 +9,10 @@ import org.springframework.core.env.MapPropertySource;
 
 /**
  * Turns off, by default, the events that Spring MVC publishes after each request: to put
- * the session id into them it reads the session of every request that carries a cookie,
- * so that even a public page would need a session store. An application that listens to
- * them sets {@code spring.mvc.publish-request-handled-events} itself.
+ * the session id and the user into them it needs the session of every request that
+ * carries a cookie, and fails after the response has been written if no store can answer.
+ * An application that listens to them sets
+ * {@code spring.mvc.publish-request-handled-events} itself.
  */
 final class RequestHandledEventsDefault implements EnvironmentPostProcessor {
 

@@ -4,6 +4,7 @@ import java.util.EnumSet;
 
 import io.github.resilientsession.ResilientSessionRepository;
 import jakarta.servlet.DispatcherType;
+import jakarta.servlet.Filter;
 
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -33,11 +34,19 @@ public final class ResilientSessionWebAutoConfiguration {
 	@Bean
 	FilterRegistrationBean<SessionStoreUnavailableFilter> sessionStoreUnavailableFilter(
 			SessionStoreUnavailableHandler handler, SessionProperties properties) {
-		FilterRegistrationBean<SessionStoreUnavailableFilter> registration = new FilterRegistrationBean<>(
-				new SessionStoreUnavailableFilter(handler));
-		registration.setDispatcherTypes(EnumSet.of(DispatcherType.REQUEST, DispatcherType.ERROR, DispatcherType.ASYNC));
 		// Outside of Spring Session's filter, whose commit may fail too.
-		registration.setOrder(properties.getServlet().getFilterOrder() - 1);
+		return registration(new SessionStoreUnavailableFilter(handler), properties.getServlet().getFilterOrder() - 1);
+	}
+
+	@Bean
+	FilterRegistrationBean<UnreachableSessionFilter> unreachableSessionFilter(SessionProperties properties) {
+		return registration(new UnreachableSessionFilter(), properties.getServlet().getFilterOrder() + 1);
+	}
+
+	private static <F extends Filter> FilterRegistrationBean<F> registration(F filter, int order) {
+		FilterRegistrationBean<F> registration = new FilterRegistrationBean<>(filter);
+		registration.setDispatcherTypes(EnumSet.of(DispatcherType.REQUEST, DispatcherType.ERROR, DispatcherType.ASYNC));
+		registration.setOrder(order);
 		return registration;
 	}
 

@@ -12,6 +12,8 @@ import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import org.springframework.http.HttpHeaders;
 
@@ -21,6 +23,8 @@ import org.springframework.http.HttpHeaders;
  * filters again, and they would ask the stores again.
  */
 final class SessionStoreUnavailableFilter implements Filter {
+
+	private static final Logger logger = LoggerFactory.getLogger(SessionStoreUnavailableFilter.class);
 
 	private static final String SCOPE = RequestScope.class.getName();
 
@@ -50,6 +54,7 @@ final class SessionStoreUnavailableFilter implements Filter {
 		if (unavailable == null || response.isCommitted()) {
 			return false;
 		}
+		logger.debug("Answering 503", ex);
 		HttpServletResponse http = (HttpServletResponse) response;
 		http.resetBuffer();
 		http.setStatus(HttpServletResponse.SC_SERVICE_UNAVAILABLE);
