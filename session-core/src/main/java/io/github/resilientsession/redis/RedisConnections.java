@@ -10,6 +10,7 @@ import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 
+import org.springframework.beans.DirectFieldAccessor;
 import org.springframework.data.redis.connection.RedisConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
@@ -45,17 +46,14 @@ public final class RedisConnections {
 		return own;
 	}
 
+	/**
+	 * Where the application's factory connects to. There is no accessor that says so in
+	 * every case: {@code getStandaloneConfiguration()} answers with localhost if the
+	 * factory was given a {@link RedisConfiguration} that it does not know by its type.
+	 */
 	private static RedisConfiguration configuration(LettuceConnectionFactory application) {
-		RedisConfiguration cluster = application.getClusterConfiguration();
-		RedisConfiguration sentinel = application.getSentinelConfiguration();
-		RedisConfiguration socket = application.getSocketConfiguration();
-		if (cluster != null) {
-			return cluster;
-		}
-		if (sentinel != null) {
-			return sentinel;
-		}
-		return (socket != null) ? socket : application.getStandaloneConfiguration();
+		Object configuration = new DirectFieldAccessor(application).getPropertyValue("configuration");
+		return (configuration instanceof RedisConfiguration given) ? given : application.getStandaloneConfiguration();
 	}
 
 	private static LettuceClientConfiguration clientConfiguration(LettuceConnectionFactory application,

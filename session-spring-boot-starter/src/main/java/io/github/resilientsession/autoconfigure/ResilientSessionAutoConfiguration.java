@@ -103,7 +103,7 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 		ResilientSessions.Settings settings = settings(properties, ttl, pool);
 		RedisTier redis = new RedisTier(
 				SessionRedis.connections(properties.redis(),
-						() -> sessionConnections.getIfAvailable(connections::getObject)),
+						() -> sessionConnections.getIfAvailable(connections::getIfUnique)),
 				codec, ttl, new RedisSettings(sessionProperties.getNamespace().trim(), properties.redis().timeLimit()),
 				clock, listener);
 		DurableTier durable = new DurableTier(pool.dataSource(), settings.durable(), clock, listener);
@@ -150,11 +150,14 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 	@Bean
 	@Order(Ordered.HIGHEST_PRECEDENCE)
 	SessionRepositoryCustomizer<ResilientSessionRepository> springBootSessionRepositoryCustomizer(
-			SessionDataRedisProperties sessionProperties, ObjectProvider<SessionTimeout> sessionTimeout) {
+			ResilientSessionProperties properties, SessionDataRedisProperties sessionProperties,
+			ObjectProvider<SessionTimeout> sessionTimeout) {
 		return (repository) -> {
 			PropertyMapper map = PropertyMapper.get();
-			sessionTimeout
-				.ifAvailable((timeout) -> map.from(timeout::getTimeout).to(repository::setDefaultMaxInactiveInterval));
+			sessionTimeout.ifAvailable((timeout) -> map.from(timeout::getTimeout).to((interval) -> {
+				properties.validateTimeout(interval);
+				repository.setDefaultMaxInactiveInterval(interval);
+			}));
 			map.from(sessionProperties::getFlushMode).to(repository::setFlushMode);
 			map.from(sessionProperties::getSaveMode).to(repository::setSaveMode);
 		};

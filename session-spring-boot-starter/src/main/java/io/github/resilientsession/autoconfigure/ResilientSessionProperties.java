@@ -84,6 +84,22 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		}
 	}
 
+	/**
+	 * Check the timeout of new sessions, which is configured elsewhere.
+	 * @param timeout from {@code spring.session.timeout} or
+	 * {@code server.servlet.session.timeout}
+	 * @throws ContradictorySettingsException if such sessions would be rejected
+	 */
+	void validateTimeout(Duration timeout) {
+		TtlPolicy policy = new TtlPolicy(this.ttl.min(), this.ttl.max(), this.ttl.onViolation());
+		if (policy.onViolation() == TtlPolicy.OnViolation.REJECT && policy.isViolatedBy(timeout)) {
+			throw new ContradictorySettingsException(List.of("the session timeout " + timeout
+					+ " (spring.session.timeout or server.servlet.session.timeout) is not between "
+					+ "resilient-session.ttl.min (" + this.ttl.min() + ") and resilient-session.ttl.max ("
+					+ this.ttl.max() + "), and resilient-session.ttl.on-violation is reject"));
+		}
+	}
+
 	private static void positive(List<String> problems, Duration value, String name) {
 		require(problems, !value.isZero() && !value.isNegative(),
 				"resilient-session." + name + " must be positive, not " + value);

@@ -2,6 +2,7 @@ package io.github.resilientsession.autoconfigure;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Supplier;
 
 import javax.sql.DataSource;
 
@@ -43,9 +44,14 @@ final class SessionPool implements DisposableBean {
 	static SessionPool create(ResilientSessionProperties properties, @Nullable DataSource qualified,
 			@Nullable DataSource application) {
 		ResilientSessionProperties.Datasource given = properties.datasource();
-		if (StringUtils.hasText(given.url())) {
+		String url = given.url();
+		if (StringUtils.hasText(url)) {
+			if (properties.durable().platform() == null) {
+				// Before its driver is looked for, which fails with less to go by.
+				supported(() -> Platform.fromUrl(url));
+			}
 			HikariConfig config = new HikariConfig();
-			config.setJdbcUrl(given.url());
+			config.setJdbcUrl(url);
 			config.setUsername(given.username());
 			config.setPassword(given.password());
 			if (StringUtils.hasText(given.driverClassName())) {
@@ -81,11 +87,11 @@ final class SessionPool implements DisposableBean {
 		return new SessionPool(dataSource, false, (hikari != null) ? hikari.getJdbcUrl() : null);
 	}
 
-	private static SessionPool pool(HikariConfig config, ResilientSessionProperties properties) {
-		Duration limit = properties.durable().timeLimit();
+	private static SessionPool pool(HikariConfig config, ResilientSessionProperties settings) {
+		Duration limit = settings.durable().timeLimit();
 		config.setPoolName("resilient-session");
-		config.setMaximumPoolSize(properties.durable().maxConnections());
-		config.setMinimumIdle(Math.min(2, properties.durable().maxConnections()));
+		config.setMaximumPoolSize(settings.durable().maxConnections());
+		config.setMinimumIdle(Math.min(2, settings.durable().maxConnections()));
 		config.setConnectionTimeout(Math.max(250, limit.toMillis() / 2));
 		config.setValidationTimeout(Math.max(250, limit.toMillis() / 4));
 		// Start with the database down.
@@ -94,11 +100,20 @@ final class SessionPool implements DisposableBean {
 		config.setReadOnly(false);
 		config.setRegisterMbeans(false);
 		config.setLeakDetectionThreshold(0);
-		if (config.getJdbcUrl() != null && config.getJdbcUrl().startsWith("jdbc:postgresql:")
-				&& config.getDataSourceProperties().getProperty("ApplicationName") == null) {
-			config.addDataSourceProperty("ApplicationName", "resilient-session");
-		}
+		nameConnections(config);
 		return new SessionPool(new HikariDataSource(config), true, config.getJdbcUrl());
+	}
+
+	/**
+	 * Let the connections be told from the application's. Not by the pool's data source
+	 * properties, which are the same object as those of the pool they were copied from.
+	 */
+	private static void nameConnections(HikariConfig config) {
+		String url = config.getJdbcUrl();
+		if (url != null && url.startsWith("jdbc:postgresql:") && !url.contains("ApplicationName=")
+				&& config.getDataSourceProperties().getProperty("ApplicationName") == null) {
+			config.setJdbcUrl(url + (url.contains("?") ? "&" : "?") + "ApplicationName=resilient-session");
+		}
 	}
 
 	DataSource dataSource() {
@@ -110,10 +125,17 @@ final class SessionPool implements DisposableBean {
 		if (given != null) {
 			return given;
 		}
-		if (this.url != null) {
-			return Platform.fromUrl(this.url);
+		String known = this.url;
+		return supported(() -> (known != null) ? Platform.fromUrl(known) : Platform.fromConnection(this.dataSource));
+	}
+
+	private static Platform supported(Supplier<Platform> platform) {
+		try {
+			return platform.get();
 		}
-		return Platform.fromConnection(this.dataSource);
+		catch (IllegalArgumentException | IllegalStateException ex) {
+			throw new ContradictorySettingsException(List.of(String.valueOf(ex.getMessage())));
+		}
 	}
 
 	@Override

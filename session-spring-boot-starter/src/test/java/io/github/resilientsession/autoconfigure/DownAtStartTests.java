@@ -1,0 +1,182 @@
+package io.github.resilientsession.autoconfigure;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+import io.github.resilientsession.ResilientSession;
+import io.github.resilientsession.ResilientSessionRepository;
+import io.github.resilientsession.SessionStoreUnavailableException;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.jdbc.core.JdbcTemplate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * Tests for a start while stores are down or have no table yet.
+ */
+@RealServers
+@ExtendWith(OutputCaptureExtension.class)
+class DownAtStartTests {
+
+	private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	@TempDir
+	private Path directory;
+
+	DownAtStartTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+	}
+
+	@Test
+	void start_withRedisDown_keepsSessionsInTheDatabase() {
+		withPostgres(StarterRunner.withRedisAt("redis://" + StarterRunner.unusedAddress())).run((context) -> {
+			ResilientSession session = save(context);
+			assertThat(repository(context).findById(session.getId())).isNotNull();
+		});
+	}
+
+	@Test
+	void start_withPostgresDown_refusesSessionsInsteadOfTheStart() {
+		StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=jdbc:postgresql://" + StarterRunner.unusedAddress() + "/shop")
+			.run(DownAtStartTests::assertUnavailable);
+	}
+
+	@Test
+	void start_withBothDown_refusesSessionsInsteadOfTheStart() {
+		StarterRunner.withRedisAt("redis://" + StarterRunner.unusedAddress())
+			.withPropertyValues("spring.datasource.url=jdbc:postgresql://" + StarterRunner.unusedAddress() + "/shop")
+			.run(DownAtStartTests::assertUnavailable);
+	}
+
+	@Test
+	void start_withBothDown_endsWithinTheTimeLimits() {
+		long before = System.nanoTime();
+		start_withBothDown_refusesSessionsInsteadOfTheStart();
+		assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(PATIENCE);
+	}
+
+	@Test
+	void start_withPostgresDown_createsTheTableWhenItIsBack() {
+		try (PostgresServer server = PostgresServer.start()) {
+			String url = server.createDatabase();
+			server.kill();
+			StarterRunner.withRedis(this.redis)
+				.withPropertyValues("spring.datasource.url=" + url, "spring.datasource.username=" + server.username(),
+						"spring.datasource.password=" + server.password(),
+						"resilient-session.durable.initialize-schema=always")
+				.run((context) -> {
+					assertUnavailable(context);
+					server.restart();
+					await().atMost(PATIENCE)
+						.ignoreExceptions()
+						.until(() -> repository(context).findById(save(context).getId()) != null);
+				});
+		}
+	}
+
+	@Test
+	void schema_ofADatabaseInMemory_isCreatedByDefault() {
+		StarterRunner.withRedis(this.redis).run((context) -> {
+			save(context);
+			assertThat(rows(context)).isOne();
+		});
+	}
+
+	@Test
+	void schema_ofADatabaseInAFile_isNotCreatedByDefaultAndIsReported(CapturedOutput output) {
+		StarterRunner.withRedis(this.redis).withPropertyValues("spring.datasource.url=" + fileUrl()).run((context) -> {
+			assertUnavailable(context);
+			assertThat(output).contains("resilient_session").contains("resilient-session.durable.initialize-schema");
+		});
+	}
+
+	@Test
+	void schema_ofADatabaseInAFile_isCreatedIfAlwaysIsSaid() {
+		StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=" + fileUrl(),
+					"resilient-session.durable.initialize-schema=always")
+			.run((context) -> {
+				save(context);
+				assertThat(rows(context)).isOne();
+			});
+	}
+
+	@Test
+	void schema_thatExists_isLeftAsItIs() {
+		WebApplicationContextRunner runner = StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=" + fileUrl(),
+					"resilient-session.durable.initialize-schema=always");
+		runner.run(DownAtStartTests::save);
+		runner.run((context) -> assertThat(rows(context)).isOne());
+	}
+
+	@Test
+	void schema_ofADatabaseInMemory_isNotCreatedIfNeverIsSaid(CapturedOutput output) {
+		StarterRunner.withRedis(this.redis)
+			.withPropertyValues("resilient-session.durable.initialize-schema=never")
+			.run((context) -> {
+				assertUnavailable(context);
+				assertThat(output).contains("resilient-session.durable.initialize-schema");
+			});
+	}
+
+	@Test
+	void schema_thatIsCreatedLater_isFoundWithoutARestart() {
+		StarterRunner.withRedis(this.redis).withPropertyValues("spring.datasource.url=" + fileUrl()).run((context) -> {
+			assertUnavailable(context);
+			context.getBean(JdbcTemplate.class)
+				.execute("runscript from 'classpath:io/github/resilientsession/durable/schema-h2.sql'");
+			await().atMost(PATIENCE)
+				.ignoreExceptions()
+				.until(() -> repository(context).findById(save(context).getId()) != null);
+		});
+	}
+
+	private WebApplicationContextRunner withPostgres(WebApplicationContextRunner runner) {
+		return runner.withPropertyValues("spring.datasource.url=" + this.postgres.createDatabase(),
+				"spring.datasource.username=" + this.postgres.username(),
+				"spring.datasource.password=" + this.postgres.password(),
+				"resilient-session.durable.initialize-schema=always");
+	}
+
+	private String fileUrl() {
+		return "jdbc:h2:file:" + this.directory.resolve("shop");
+	}
+
+	private static void assertUnavailable(AssertableWebApplicationContext context) {
+		assertThat(context).hasNotFailed();
+		assertThatExceptionOfType(SessionStoreUnavailableException.class).isThrownBy(() -> save(context));
+	}
+
+	private static ResilientSession save(AssertableWebApplicationContext context) {
+		return StarterRunner.saveSession(repository(context));
+	}
+
+	private static ResilientSessionRepository repository(AssertableWebApplicationContext context) {
+		return context.getBean(ResilientSessionRepository.class);
+	}
+
+	private static int rows(AssertableWebApplicationContext context) {
+		return context.getBean(JdbcTemplate.class)
+			.queryForObject("select count(*) from resilient_session", Integer.class);
+	}
+
+}

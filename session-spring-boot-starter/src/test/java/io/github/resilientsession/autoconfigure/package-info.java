@@ -1,0 +1,4 @@
+/**
+ * Tests of the starter, against real servers.
+ */
+package io.github.resilientsession.autoconfigure;
