@@ -190,15 +190,26 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Writes that Redis has missed.
 	 * @param limit how many to return at most
-	 * @return the rows, those that cannot be read left out
+	 * @return the rows, those that cannot be read left out; fewer than the limit only if
+	 * there are no more
 	 */
 	public List<PendingRow> pending(int limit) {
 		List<PendingRow> pending = new ArrayList<>();
-		for (SessionRow row : this.unit.inTransaction((repository) -> repository.findPending(Limit.of(limit)))) {
-			SessionRecord session = row.isEnded() ? null : read(row);
-			if (row.isEnded() || session != null) {
-				pending.add(new PendingRow(row.id(), row.version(), session));
+		String last = "";
+		boolean more = true;
+		while (more && pending.size() < limit) {
+			String after = last;
+			Limit missing = Limit.of(limit - pending.size());
+			List<SessionRow> page = this.unit
+				.inTransaction((repository) -> repository.findPendingAfter(after, missing));
+			for (SessionRow row : page) {
+				SessionRecord session = row.isEnded() ? null : read(row);
+				if (row.isEnded() || session != null) {
+					pending.add(new PendingRow(row.id(), row.version(), session));
+				}
+				last = row.id();
 			}
+			more = page.size() == missing.max();
 		}
 		return pending;
 	}
