@@ -235,7 +235,7 @@ public final class DurableTier implements AutoCloseable {
 		for (SessionRow row : this.unit
 			.inTransaction((repository) -> repository.findActiveByPrincipalName(column, this.clock.millis()))) {
 			SessionRecord session = row.isExpiredAt(this.clock.instant(), this.settings) ? null : read(row);
-			if (session != null && name.equals(session.principalName())) {
+			if (session != null) {
 				sessions.add(session);
 			}
 		}
