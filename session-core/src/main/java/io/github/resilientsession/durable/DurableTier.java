@@ -24,10 +24,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import org.springframework.core.io.ClassPathResource;
 import org.springframework.data.domain.Limit;
-import org.springframework.jdbc.datasource.init.DatabasePopulatorUtils;
-import org.springframework.jdbc.datasource.init.ResourceDatabasePopulator;
 
 /**
  * The door to the durable tier. Every write commits in a transaction of its own, whatever
@@ -253,10 +250,7 @@ public final class DurableTier implements AutoCloseable {
 	 * Create the table, unless it exists.
 	 */
 	public void initializeSchema() {
-		DatabasePopulatorUtils.execute(
-				new ResourceDatabasePopulator(
-						new ClassPathResource(this.settings.platform().schemaScript(), DurableTier.class)),
-				this.dataSource);
+		new SchemaScript(this.settings.platform()).run(this.dataSource);
 	}
 
 	@Override
