@@ -79,6 +79,9 @@ public final class AttributesPayload {
 				String name = new String(part(buffer), StandardCharsets.UTF_8);
 				attributes.put(name, part(buffer));
 			}
+			if (count < 0 || buffer.hasRemaining()) {
+				throw new CorruptPayloadException("its number of attributes does not match");
+			}
 			return attributes;
 		}
 		catch (BufferUnderflowException ex) {

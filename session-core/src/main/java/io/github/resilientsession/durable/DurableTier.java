@@ -24,10 +24,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import org.springframework.core.io.ClassPathResource;
 import org.springframework.data.domain.Limit;
-import org.springframework.jdbc.datasource.init.DatabasePopulatorUtils;
-import org.springframework.jdbc.datasource.init.ResourceDatabasePopulator;
 
 /**
  * The door to the durable tier. Every write commits in a transaction of its own, whatever
@@ -190,15 +187,26 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Writes that Redis has missed.
 	 * @param limit how many to return at most
-	 * @return the rows, those that cannot be read left out
+	 * @return the rows, those that cannot be read left out; fewer than the limit only if
+	 * there are no more
 	 */
 	public List<PendingRow> pending(int limit) {
 		List<PendingRow> pending = new ArrayList<>();
-		for (SessionRow row : this.unit.inTransaction((repository) -> repository.findPending(Limit.of(limit)))) {
-			SessionRecord session = row.isEnded() ? null : read(row);
-			if (row.isEnded() || session != null) {
-				pending.add(new PendingRow(row.id(), row.version(), session));
+		String last = "";
+		boolean more = true;
+		while (more && pending.size() < limit) {
+			String after = last;
+			Limit missing = Limit.of(limit - pending.size());
+			List<SessionRow> page = this.unit
+				.inTransaction((repository) -> repository.findPendingAfter(after, missing));
+			for (SessionRow row : page) {
+				SessionRecord session = row.isEnded() ? null : read(row);
+				if (row.isEnded() || session != null) {
+					pending.add(new PendingRow(row.id(), row.version(), session));
+				}
+				last = row.id();
 			}
+			more = page.size() == missing.max();
 		}
 		return pending;
 	}
@@ -224,7 +232,7 @@ public final class DurableTier implements AutoCloseable {
 		for (SessionRow row : this.unit
 			.inTransaction((repository) -> repository.findActiveByPrincipalName(column, this.clock.millis()))) {
 			SessionRecord session = row.isExpiredAt(this.clock.instant(), this.settings) ? null : read(row);
-			if (session != null && name.equals(session.principalName())) {
+			if (session != null) {
 				sessions.add(session);
 			}
 		}
@@ -242,10 +250,7 @@ public final class DurableTier implements AutoCloseable {
 	 * Create the table, unless it exists.
 	 */
 	public void initializeSchema() {
-		DatabasePopulatorUtils.execute(
-				new ResourceDatabasePopulator(
-						new ClassPathResource(this.settings.platform().schemaScript(), DurableTier.class)),
-				this.dataSource);
+		new SchemaScript(this.settings.platform()).run(this.dataSource);
 	}
 
 	@Override

@@ -1,9 +1,13 @@
 package io.github.resilientsession.durable;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HexFormat;
 
 import io.github.resilientsession.codec.AttributesPayload;
 import io.github.resilientsession.record.SessionRecord;
@@ -88,8 +92,22 @@ class SessionRow {
 		return row;
 	}
 
+	/**
+	 * A principal's name as the column holds it: one that is too long ends in its hash,
+	 * so that two of them never become one.
+	 */
 	static @Nullable String principalColumn(@Nullable String name) {
-		return (name != null && name.length() > MAX_PRINCIPAL_LENGTH) ? name.substring(0, MAX_PRINCIPAL_LENGTH) : name;
+		if (name == null || name.length() <= MAX_PRINCIPAL_LENGTH) {
+			return name;
+		}
+		try {
+			byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
+			String hash = HexFormat.of().formatHex(digest);
+			return name.substring(0, MAX_PRINCIPAL_LENGTH - hash.length()) + hash;
+		}
+		catch (NoSuchAlgorithmException ex) {
+			throw new IllegalStateException("Every Java platform has SHA-256", ex);
+		}
 	}
 
 	static long expiresAt(Instant lastAccessedTime, Duration maxInactiveInterval, Duration grace) {

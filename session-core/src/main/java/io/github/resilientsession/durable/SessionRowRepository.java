@@ -16,8 +16,8 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	@Query("select row from SessionRow row where row.principalName = :name and row.state = 0 and row.expiresAt > :now")
 	List<SessionRow> findActiveByPrincipalName(@Param("name") String name, @Param("now") long now);
 
-	@Query("select row from SessionRow row where row.redisPending = true order by row.id")
-	List<SessionRow> findPending(Limit limit);
+	@Query("select row from SessionRow row where row.redisPending = true and row.id > :after order by row.id")
+	List<SessionRow> findPendingAfter(@Param("after") String after, Limit limit);
 
 	@Modifying
 	@Query("update SessionRow row set row.redisPending = true where row.id = :id")

@@ -170,14 +170,30 @@ final class SessionRows {
 				else {
 					connection.rollback();
 				}
+				connection.setAutoCommit(true);
 				return changed;
 			}
-			finally {
-				connection.setAutoCommit(true);
+			catch (SQLException | RuntimeException ex) {
+				rollback(connection, ex);
+				throw ex;
 			}
 		}
 		catch (SQLException ex) {
 			throw translated("change of id", ex);
+		}
+	}
+
+	/**
+	 * Roll back before autocommit is switched on again, since that alone would commit
+	 * what was done so far.
+	 */
+	private static void rollback(Connection connection, Exception cause) {
+		try {
+			connection.rollback();
+			connection.setAutoCommit(true);
+		}
+		catch (SQLException ex) {
+			cause.addSuppressed(ex);
 		}
 	}
 

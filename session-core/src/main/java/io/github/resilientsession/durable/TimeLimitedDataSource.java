@@ -7,37 +7,57 @@ import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 import javax.sql.DataSource;
 
 import org.springframework.jdbc.datasource.DelegatingDataSource;
+import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 
 /**
  * Gives connections on which nothing waits longer than a time limit, even on a database
  * that hangs: a query time-out needs the server's help, a network time-out does not. What
- * it took to get the connection is taken off the limit. The connection is handed back as
- * it was. Being an object of its own, it also never shares a connection that an
- * application's transaction has bound to the thread.
+ * it took to get the connection is taken off the limit, and so is what its earlier
+ * statements took. The connection is handed back as it was. Being an object of its own,
+ * it also never shares a connection that an application's transaction has bound to the
+ * thread.
  */
 final class TimeLimitedDataSource extends DelegatingDataSource {
+
+	/**
+	 * What comes before a wait for the server.
+	 */
+	private static final Set<String> BEFORE_A_WAIT = Set.of("prepareStatement", "createStatement", "commit",
+			"rollback");
 
 	private final Duration limit;
 
 	TimeLimitedDataSource(DataSource target, Duration limit) {
-		super(target);
+		super(outsideTransactions(target));
 		this.limit = limit;
+	}
+
+	/**
+	 * A transaction-aware proxy would take part in the application's transaction.
+	 */
+	private static DataSource outsideTransactions(DataSource dataSource) {
+		if (dataSource instanceof TransactionAwareDataSourceProxy proxy) {
+			DataSource target = proxy.getTargetDataSource();
+			return (target != null) ? outsideTransactions(target) : dataSource;
+		}
+		return dataSource;
 	}
 
 	@Override
 	public Connection getConnection() throws SQLException {
-		long start = System.nanoTime();
+		long deadline = System.nanoTime() + this.limit.toNanos();
 		Connection connection = super.getConnection();
 		try {
-			long left = this.limit.toMillis() - (System.nanoTime() - start) / 1_000_000;
-			if (left <= 0) {
+			if (System.nanoTime() - deadline >= 0) {
 				throw new SQLTimeoutException("Getting a connection took longer than " + this.limit.toMillis() + " ms");
 			}
-			return limited(connection, (int) left);
+			return limited(connection, deadline);
 		}
 		catch (SQLException | RuntimeException ex) {
 			connection.close();
@@ -45,17 +65,18 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 		}
 	}
 
-	private static Connection limited(Connection connection, int millis) throws SQLException {
+	private static Connection limited(Connection connection, long deadline) throws SQLException {
 		boolean autoCommit = connection.getAutoCommit();
 		int networkTimeout = networkTimeout(connection);
+		limit(connection, networkTimeout, deadline);
 		if (!autoCommit) {
 			connection.setAutoCommit(true);
 		}
-		if (networkTimeout >= 0) {
-			connection.setNetworkTimeout(Runnable::run, millis);
-		}
 		return (Connection) Proxy.newProxyInstance(TimeLimitedDataSource.class.getClassLoader(),
 				new Class<?>[] { Connection.class }, (proxy, method, args) -> {
+					if (BEFORE_A_WAIT.contains(method.getName()) && !connection.isClosed()) {
+						limit(connection, networkTimeout, deadline);
+					}
 					if (method.getName().equals("close") && !connection.isClosed()) {
 						restore(connection, autoCommit, networkTimeout);
 					}
@@ -66,6 +87,14 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 						throw ex.getCause();
 					}
 				});
+	}
+
+	private static void limit(Connection connection, int networkTimeout, long deadline) throws SQLException {
+		if (networkTimeout >= 0) {
+			// Never 0, which would mean to wait forever.
+			long left = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+			connection.setNetworkTimeout(Runnable::run, (int) Math.min(left, Integer.MAX_VALUE));
+		}
 	}
 
 	/**

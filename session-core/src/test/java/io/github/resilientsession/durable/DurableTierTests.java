@@ -1,0 +1,480 @@
+package io.github.resilientsession.durable;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionChange.Principal;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.datasource.DataSourceTransactionManager;
+import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
+import org.springframework.transaction.support.TransactionTemplate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * What the durable tier does beyond the contract of every tier, on any database.
+ */
+abstract class DurableTierTests {
+
+	private static final Instant NOW = Instant.parse("2026-03-01T12:00:30Z");
+
+	private static final Duration HALF_AN_HOUR = Duration.ofMinutes(30);
+
+	private static final Duration GRACE = Duration.ofSeconds(30);
+
+	private final AtomicInteger quarantined = new AtomicInteger();
+
+	private final AtomicInteger statements = new AtomicInteger();
+
+	private final HikariDataSource pool;
+
+	private final Platform platform;
+
+	private final JdbcTemplate jdbc;
+
+	private final DurableTier tier;
+
+	DurableTierTests(HikariDataSource pool, Platform platform) {
+		this.pool = pool;
+		this.platform = platform;
+		this.jdbc = new JdbcTemplate(pool);
+		this.tier = tierAt(NOW);
+	}
+
+	@BeforeEach
+	void createSchema() {
+		this.tier.initializeSchema();
+		this.tier.initializeSchema();
+		this.statements.set(0);
+	}
+
+	@AfterEach
+	void close() {
+		this.tier.close();
+		this.pool.close();
+	}
+
+	@Test
+	void load_ofHundredMixedIds_answersEachWithOneStatement() {
+		List<String> ids = IntStream.range(0, 100).mapToObj((i) -> "s" + i).toList();
+		for (int i = 0; i < 100; i += 3) {
+			this.tier.insert(session("s" + i, 1), false);
+		}
+		for (int i = 0; i < 100; i += 6) {
+			this.tier.end("s" + i, false);
+		}
+		try (DurableTier counted = new DurableTier(new CountingDataSource(this.pool, this.statements),
+				settings(this.platform), Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
+			Map<String, Lookup> found = counted.load(ids);
+			assertThat(this.statements).hasValue(1);
+			assertThat(found).hasSize(100);
+			for (int i = 0; i < 100; i++) {
+				assertThat(found.get("s" + i)).isInstanceOf(
+						(i % 6 == 0) ? Lookup.Ended.class : (i % 3 == 0) ? Lookup.Hit.class : Lookup.Miss.class);
+			}
+		}
+	}
+
+	@Test
+	void load_ofASessionPastItsTimeout_isAMissOnceTheGraceHasPassed() {
+		this.tier.insert(session("long", 1), false);
+		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE);
+		assertThat(loadAt(end.minusMillis(1), "long")).isInstanceOf(Lookup.Hit.class);
+		assertThat(loadAt(end, "long")).isInstanceOf(Lookup.Miss.class);
+		SessionRecord brief = new SessionRecord("brief", 1, NOW, NOW, Duration.ofSeconds(20), null, Map.of());
+		this.tier.insert(brief, false);
+		assertThat(loadAt(NOW.plusMillis(20_999), "brief")).isInstanceOf(Lookup.Hit.class);
+		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Miss.class);
+	}
+
+	@Test
+	void load_ofACorruptRow_isAMissThatLeavesTheRowAndTheOthersAlone() {
+		this.tier.insert(session("good", 1), false);
+		this.tier.insert(session("bad", 1), false);
+		byte[] garbage = { 1, 2, 3 };
+		this.jdbc.update("update resilient_session set attributes = ? where session_id = 'bad'", garbage);
+		for (int i = 0; i < 2; i++) {
+			Map<String, Lookup> found = this.tier.load(List.of("good", "bad"));
+			assertThat(found.get("good")).isInstanceOf(Lookup.Hit.class);
+			assertThat(found.get("bad")).isInstanceOf(Lookup.Miss.class);
+		}
+		assertThat(this.quarantined).hasValue(1);
+		assertThat(this.jdbc.queryForObject("select attributes from resilient_session where session_id = 'bad'",
+				byte[].class))
+			.isEqualTo(garbage);
+	}
+
+	@Test
+	void load_whileTheSessionIsWritten_alwaysReadsAWholeState() throws Exception {
+		byte[] value = new byte[100_000];
+		this.tier.insert(new SessionRecord("busy", 1, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", value)), false);
+		ExecutorService executor = Executors.newSingleThreadExecutor();
+		try {
+			Future<?> writer = executor.submit(() -> {
+				for (long version = 2; version < 300; version++) {
+					this.tier.update(new SessionRecord("busy", version, NOW, NOW, HALF_AN_HOUR, null,
+							Map.of("a", new byte[100_000 + (int) version])), null, false);
+				}
+			});
+			while (!writer.isDone()) {
+				SessionRecord read = hit("busy");
+				assertThat(read.attributes().get("a").length).isGreaterThanOrEqualTo(100_000);
+			}
+			writer.get();
+		}
+		finally {
+			executor.shutdownNow();
+		}
+	}
+
+	@Test
+	void update_byManyWithTheSameBase_letsExactlyOneWin() throws Exception {
+		this.tier.insert(session("s", 1), false);
+		List<Callable<Boolean>> writers = new ArrayList<>();
+		CyclicBarrier start = new CyclicBarrier(4);
+		for (int i = 0; i < 4; i++) {
+			String name = "writer" + i;
+			writers.add(() -> {
+				start.await();
+				return this.tier.update(
+						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), null,
+						false);
+			});
+		}
+		assertThat(inParallel(writers)).containsOnlyOnce(true);
+		assertThat(hit("s").version()).isEqualTo(2);
+		assertThat(hit("s").attributes()).hasSize(1);
+	}
+
+	@Test
+	void update_changesThePrincipalOnlyIfToldTo() {
+		SessionRecord first = new SessionRecord("s", 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of());
+		this.tier.insert(first, false);
+		this.tier.update(session("s", 2), null, false);
+		assertThat(hit("s").principalName()).isEqualTo("alice");
+		this.tier.update(session("s", 3), new Principal("bob"), false);
+		assertThat(hit("s").principalName()).isEqualTo("bob");
+		this.tier.update(session("s", 4), new Principal(null), false);
+		assertThat(hit("s").principalName()).isNull();
+	}
+
+	@Test
+	void update_neverMovesTheLastAccessBackwards() {
+		this.tier.insert(session("s", 1), false);
+		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(90))));
+		this.tier.update(session("s", 2), null, false);
+		assertThat(hit("s").lastAccessedTime()).isEqualTo(NOW.plusSeconds(90));
+		// 12:00:30 + 90 s + 30 min + 30 s, rounded up to the minute
+		assertThat(expiresAt("s")).isEqualTo(Instant.parse("2026-03-01T12:33:00Z"));
+	}
+
+	@Test
+	void update_ofAnIntervalBeyondTheRangeOfMilliseconds_isKept() {
+		Duration years = Duration.ofSeconds(Integer.MAX_VALUE);
+		this.tier.insert(session("s", 1), false);
+		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false);
+		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
+		assertThat(hit("s").maxInactiveInterval()).isEqualTo(years);
+		assertThat(expiresAt("s")).isAfter(NOW.plus(years));
+	}
+
+	@Test
+	void end_emptiesTheRow_andAnswersTheVersionOnce() {
+		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])),
+				false);
+		assertThat(this.tier.end("s", false)).hasValue(5);
+		assertThat(this.tier.end("s", false)).isEmpty();
+		assertThat(this.tier.end("unknown", false)).isEmpty();
+		assertThat(this.jdbc.queryForMap("select principal_name, state from resilient_session where session_id = 's'"))
+			.containsEntry("principal_name", null);
+		byte[] rest = this.jdbc.queryForObject("select attributes from resilient_session where session_id = 's'",
+				byte[].class);
+		assertThat(rest).hasSizeLessThan(20);
+	}
+
+	@Test
+	void changeId_endsTheOldRowAndInsertsTheNewOne() {
+		this.tier.insert(session("old", 1), false);
+		assertThat(this.tier.changeId("old", session("new", 2), true)).isTrue();
+		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
+		assertThat(hit("new").version()).isEqualTo(2);
+		assertThat(this.tier.pending(10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
+	}
+
+	@Test
+	void changeId_ofAnotherVersion_changesNothing() {
+		this.tier.insert(session("old", 1), false);
+		this.tier.update(session("old", 2), null, false);
+		assertThat(this.tier.changeId("old", session("new", 2), false)).isFalse();
+		assertThat(hit("old").version()).isEqualTo(2);
+		assertThat(load("new")).isInstanceOf(Lookup.Miss.class);
+	}
+
+	@Test
+	void changeId_toAnIdThatExists_changesNothing() {
+		this.tier.insert(session("old", 1), false);
+		this.tier.insert(session("taken", 7), false);
+		assertThat(this.tier.changeId("old", session("taken", 2), false)).isFalse();
+		assertThat(hit("old").version()).isEqualTo(1);
+		assertThat(hit("taken").version()).isEqualTo(7);
+	}
+
+	@Test
+	void changeId_thatFailsHalfWay_leavesTheOldSessionActive() {
+		this.tier.insert(session("old", 1), false);
+		assertThatExceptionOfType(RuntimeException.class)
+			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false));
+		assertThat(hit("old").version()).isEqualTo(1);
+	}
+
+	@Test
+	void touch_ofManyInAnyOrder_onManyThreads_movesEachForward() throws Exception {
+		List<Touch> forwards = new ArrayList<>();
+		for (int i = 0; i < 50; i++) {
+			this.tier.insert(session("s" + i, 1), false);
+			forwards.add(new Touch("s" + i, NOW.plusMillis(i + 1)));
+		}
+		List<Touch> backwards = new ArrayList<>(forwards);
+		Collections.reverse(backwards);
+		inParallel(List.of(touching(forwards), touching(backwards), touching(forwards), touching(backwards)));
+		for (int i = 0; i < 50; i++) {
+			assertThat(hit("s" + i).lastAccessedTime()).isEqualTo(NOW.plusMillis(i + 1));
+		}
+	}
+
+	@Test
+	void touch_withinTheSameMinute_leavesTheIndexedExpiryAlone() {
+		this.tier.insert(session("s", 1), false);
+		Instant before = expiresAt("s");
+		this.tier.touch(List.of(new Touch("s", NOW.minusSeconds(1))));
+		assertThat(expiresAt("s")).isEqualTo(before);
+		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
+		assertThat(expiresAt("s")).isEqualTo(before.plusSeconds(60));
+		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(50))));
+		assertThat(expiresAt("s")).isEqualTo(before.plusSeconds(60));
+	}
+
+	@Test
+	void settled_ofAnOlderVersion_keepsTheMark() {
+		this.tier.insert(session("s", 1), true);
+		assertThat(this.tier.update(session("s", 2), null, false)).isTrue();
+		assertThat(this.tier.settled("s", 1)).isFalse();
+		assertThat(this.tier.pending(10)).extracting(PendingRow::version).containsExactly(2L);
+		assertThat(this.tier.settled("s", 2)).isTrue();
+		assertThat(this.tier.pending(10)).isEmpty();
+		this.tier.markPending("s");
+		assertThat(this.tier.pending(10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
+		this.tier.end("s", false);
+		assertThat(this.tier.pending(10)).containsExactly(new PendingRow("s", 3, null));
+	}
+
+	@Test
+	void pending_withRowsThatCannotBeRead_goesOnToThoseThatCan() {
+		for (int i = 10; i < 20; i++) {
+			this.tier.insert(session("s" + i, 1), true);
+		}
+		this.jdbc.update("update resilient_session set attributes = ? where session_id < 's14'", new byte[] { 1 });
+		assertThat(this.tier.pending(3)).extracting(PendingRow::id).containsExactly("s14", "s15", "s16");
+		assertThat(this.tier.pending(6)).hasSize(6);
+		assertThat(this.tier.pending(7)).hasSize(6);
+	}
+
+	@Test
+	void findByPrincipalName_findsTheActiveSessionsThatHaveNotExpired() {
+		for (String id : List.of("one", "two", "ended", "stale")) {
+			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false);
+		}
+		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false);
+		this.tier.end("ended", false);
+		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 'stale'");
+		assertThat(this.tier.findByPrincipalName("alice")).extracting(SessionRecord::id)
+			.containsExactlyInAnyOrder("one", "two");
+		assertThat(this.tier.findByPrincipalName("nobody")).isEmpty();
+	}
+
+	@Test
+	void findByPrincipalName_ofANameTooLongForTheColumn_findsItsSessionsAndNoOthers() {
+		String prefix = "x".repeat(512);
+		for (String name : List.of(prefix, prefix + "a", prefix + "b")) {
+			this.tier.insert(new SessionRecord("of" + name.length() + name.charAt(name.length() - 1), 1, NOW, NOW,
+					HALF_AN_HOUR, name, Map.of()), false);
+		}
+		assertThat(this.tier.findByPrincipalName(prefix)).extracting(SessionRecord::id).containsExactly("of512x");
+		assertThat(this.tier.findByPrincipalName(prefix + "a")).extracting(SessionRecord::id).containsExactly("of513a");
+	}
+
+	@Test
+	void writes_insideAnApplicationTransactionThatRollsBack_stayCommitted_andHoldNoConnection() {
+		assertWritesStay(this.tier);
+	}
+
+	@Test
+	void writes_throughATransactionAwareDataSource_stayCommitted() {
+		try (DurableTier aware = new DurableTier(new TransactionAwareDataSourceProxy(this.pool),
+				settings(this.platform), Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
+			assertWritesStay(aware);
+		}
+	}
+
+	private void assertWritesStay(DurableTier tier) {
+		this.jdbc.execute("create table orders (id int)");
+		new TransactionTemplate(new DataSourceTransactionManager(this.pool)).executeWithoutResult((status) -> {
+			this.jdbc.update("insert into orders values (1)");
+			tier.insert(session("s", 1), false);
+			tier.update(session("s", 2), null, false);
+			tier.insert(session("old", 1), false);
+			tier.changeId("old", session("new", 2), false);
+			tier.markPending("s");
+			tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
+			assertThat(tier.findByPrincipalName("nobody")).isEmpty();
+			assertThat(this.pool.getHikariPoolMXBean().getActiveConnections()).isEqualTo(1);
+			status.setRollbackOnly();
+		});
+		assertThat(this.jdbc.queryForObject("select count(*) from orders", Long.class)).isZero();
+		assertThat(hit("s").version()).isEqualTo(2);
+		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
+		assertThat(hit("new").version()).isEqualTo(2);
+		assertThat(this.tier.pending(10)).hasSize(1);
+	}
+
+	@Test
+	void writes_onAPoolWithoutAutocommit_areCommitted_andThePoolKeepsItsSetting() throws SQLException {
+		try (HikariDataSource manual = copyOfPool()) {
+			manual.setAutoCommit(false);
+			try (DurableTier onManual = new DurableTier(manual, settings(this.platform),
+					Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
+				onManual.insert(session("s", 1), false);
+				onManual.update(session("s", 2), null, false);
+				onManual.markPending("s");
+				onManual.changeId("s", session("t", 3), false);
+			}
+			assertThat(hit("t").version()).isEqualTo(3);
+			assertThat(this.tier.pending(10)).hasSize(1);
+			try (Connection connection = manual.getConnection()) {
+				assertThat(connection.getAutoCommit()).isFalse();
+			}
+		}
+	}
+
+	@Test
+	void initializeSchema_onManyNodesAtOnce_succeedsOnEach() throws Exception {
+		for (int round = 0; round < 10; round++) {
+			this.jdbc.execute("drop table resilient_session");
+			CyclicBarrier start = new CyclicBarrier(5);
+			inParallel(Collections.nCopies(5, () -> {
+				start.await();
+				this.tier.initializeSchema();
+				return true;
+			}));
+			this.tier.probe();
+		}
+	}
+
+	@Test
+	void probe_withoutTheTable_fails() {
+		this.tier.probe();
+		this.jdbc.execute("drop table resilient_session");
+		assertThatExceptionOfType(RuntimeException.class).isThrownBy(this.tier::probe);
+	}
+
+	final HikariDataSource copyOfPool() {
+		HikariDataSource copy = new HikariDataSource();
+		this.pool.copyStateTo(copy);
+		return copy;
+	}
+
+	final DurableTier tier() {
+		return this.tier;
+	}
+
+	private DurableTier tierAt(Instant now) {
+		return new DurableTier(this.pool, settings(this.platform), Clock.fixed(now, ZoneOffset.UTC),
+				new SessionStoreListener() {
+
+					@Override
+					public void onQuarantined() {
+						DurableTierTests.this.quarantined.incrementAndGet();
+					}
+
+				});
+	}
+
+	private Callable<@Nullable Object> touching(Collection<Touch> touches) {
+		return () -> {
+			for (int i = 0; i < 20; i++) {
+				this.tier.touch(touches);
+			}
+			return null;
+		};
+	}
+
+	private static <T> List<T> inParallel(List<? extends Callable<T>> tasks) throws Exception {
+		ExecutorService executor = Executors.newFixedThreadPool(tasks.size());
+		try {
+			List<T> results = new ArrayList<>();
+			for (Future<T> future : executor.invokeAll(tasks)) {
+				results.add(future.get());
+			}
+			return results;
+		}
+		finally {
+			executor.shutdownNow();
+		}
+	}
+
+	private Lookup load(String id) {
+		return this.tier.load(List.of(id)).get(id);
+	}
+
+	private Lookup loadAt(Instant now, String id) {
+		try (DurableTier later = tierAt(now)) {
+			return later.load(List.of(id)).get(id);
+		}
+	}
+
+	private SessionRecord hit(String id) {
+		Lookup lookup = load(id);
+		assertThat(lookup).isInstanceOf(Lookup.Hit.class);
+		return ((Lookup.Hit) lookup).session();
+	}
+
+	private Instant expiresAt(String id) {
+		return Instant.ofEpochMilli(this.jdbc
+			.queryForObject("select expires_at from resilient_session where session_id = ?", Long.class, id));
+	}
+
+	static DurableSettings settings(Platform platform) {
+		return new DurableSettings(Duration.ofSeconds(5), GRACE, platform);
+	}
+
+	static SessionRecord session(String id, long version) {
+		return new SessionRecord(id, version, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", new byte[] { 1, 2, 3 }));
+	}
+
+}
