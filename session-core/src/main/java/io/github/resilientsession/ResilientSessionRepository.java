@@ -158,9 +158,13 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		if (outcome instanceof WriteOutcome.Unavailable unavailable) {
 			throw unavailable(change.id(), "saved", unavailable.cause());
 		}
-		SessionRecord saved = (outcome instanceof WriteOutcome.Written written) ? written.session()
-				: change.applyTo(base).withVersion(Math.max(base.version(), 1));
-		session.saved(remember(saved));
+		if (outcome instanceof WriteOutcome.Written written) {
+			session.saved(remember(written.session()));
+		}
+		else {
+			// Ended meanwhile; the request may go on with what it has.
+			session.saved(change.applyTo(base).withVersion(Math.max(base.version(), 1)));
+		}
 	}
 
 	@Override
@@ -204,7 +208,7 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 	 */
 	@Override
 	public Map<String, ResilientSession> findByIndexNameAndIndexValue(String indexName, String indexValue) {
-		if (!PRINCIPAL_NAME_INDEX_NAME.equals(indexName)) {
+		if (!PRINCIPAL_NAME_INDEX_NAME.equals(indexName) || indexValue.indexOf('\0') >= 0) {
 			return Map.of();
 		}
 		try {

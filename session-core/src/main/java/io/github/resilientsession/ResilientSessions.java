@@ -75,7 +75,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.durable = durable;
 		this.prepareDurable = prepareDurable;
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
-		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), (failure) -> false, listener);
+		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		this.loader = new BatchLoader(durable, this.durableCircuit, settings.load(), listener);
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.durable());
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, listener);

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
@@ -165,6 +166,89 @@ class PendingTests {
 			blind.repository.deleteById(id);
 			await().untilAsserted(() -> assertThat(this.node.repository.findById(id)).isNull());
 		}
+	}
+
+	@Test
+	void keyThatIsNoCopy_doesNotKeepRedisCutOff() {
+		String id = this.node.create("a", "0");
+		this.redis.kill();
+		this.node.set(id, "a", "1");
+		this.redis.restartEmpty();
+		this.redis.call((commands) -> commands.setex("spring:session:sessions:" + id, 100, "foreign"));
+		back();
+		assertThat(this.node.get(id, "a")).isEqualTo("1");
+	}
+
+	@Test
+	void redisComesBack_whileManyWrite_isTrustedAgain() throws Exception {
+		String id = this.node.create("a", "0");
+		this.redis.kill();
+		cutOff();
+		AtomicBoolean stop = new AtomicBoolean();
+		List<Thread> writers = new ArrayList<>();
+		for (int i = 0; i < 6; i++) {
+			writers.add(new Thread(() -> {
+				while (!stop.get()) {
+					this.node.create("a", "1");
+				}
+			}));
+		}
+		writers.forEach(Thread::start);
+		try {
+			this.redis.restartEmpty();
+			back();
+			assertThat(this.node.get(id, "a")).isEqualTo("0");
+		}
+		finally {
+			stop.set(true);
+			for (Thread writer : writers) {
+				writer.join();
+			}
+		}
+	}
+
+	@Test
+	void lateSave_ofAnEndedSessionThatRedisStillHolds_endsTheCopy() {
+		String id = this.node.create("a", "0");
+		Path old = this.redis.snapshot();
+		this.node.repository.deleteById(id);
+		this.redis.restartFrom(old);
+		back();
+		ResilientSession stale = this.node.repository.findById(id);
+		assertThat(stale).isNotNull();
+		stale.setAttribute("a", "1");
+		this.node.repository.save(stale);
+		assertThat(this.node.events.of("lateSaveDropped")).isEqualTo(1);
+		assertThat(this.node.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void endOfASessionWithoutARow_isNotUndoneByASlowerSave() {
+		String id = this.node.create("a", "0");
+		try (SessionNode elsewhere = SessionNode
+			.on(this.redis, "jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1")
+			.start()) {
+			// For the other database this is a session that it has never seen.
+			ResilientSession slow = elsewhere.find(id);
+			elsewhere.repository.deleteById(id);
+			slow.setAttribute("a", "1");
+			elsewhere.repository.save(slow);
+			this.redis.flushAll();
+			assertThat(elsewhere.repository.findById(id)).isNull();
+		}
+	}
+
+	@Test
+	void interruptedCaller_doesNotCutRedisOff_andIsStillInterrupted() {
+		String id = this.node.create("a", "0");
+		for (int i = 0; i < 20; i++) {
+			Thread.currentThread().interrupt();
+			this.node.set(id, "a", Integer.toString(i));
+			assertThat(Thread.interrupted()).isTrue();
+		}
+		assertThat(this.node.redisIsCutOff()).isFalse();
+		assertThat(this.node.durableIsCutOff()).isFalse();
+		assertThat(this.node.get(id, "a")).isEqualTo("19");
 	}
 
 	private void cutOff() {

@@ -34,7 +34,14 @@ public final class TierCircuit {
 
 	private final SessionStoreListener listener;
 
+	/**
+	 * Guards the change of state; nothing is waited for while it is held.
+	 */
+	private final Object transition = new Object();
+
 	private volatile boolean settling;
+
+	private boolean missedWhileSettling;
 
 	private volatile Runnable whenOpened = () -> {
 	};
@@ -43,7 +50,8 @@ public final class TierCircuit {
 	 * Create a closed circuit.
 	 * @param tier the tier's name in logs and metrics
 	 * @param settings when it opens
-	 * @param answered which failures are an answer all the same, and do not count
+	 * @param answered which failures are an answer all the same: they are thrown, but do
+	 * not count
 	 * @param listener is told when it opens and closes
 	 */
 	public TierCircuit(String tier, CircuitSettings settings, Predicate<Throwable> answered,
@@ -71,6 +79,9 @@ public final class TierCircuit {
 			throw new TierUnavailableException("The " + this.tier + " tier is cut off: its circuit breaker is open",
 					null);
 		}
+		// An interrupted caller is no failure of the tier, and its write is not left half
+		// done.
+		boolean interrupted = Thread.interrupted();
 		long start = System.nanoTime();
 		try {
 			T answer = call.get();
@@ -78,16 +89,25 @@ public final class TierCircuit {
 			return answer;
 		}
 		catch (RuntimeException ex) {
-			if (this.answered.test(ex)) {
-				this.breaker.onSuccess(System.nanoTime() - start, TimeUnit.NANOSECONDS);
-				throw ex;
-			}
-			boolean wasOpen = isOpen();
-			this.breaker.onError(System.nanoTime() - start, TimeUnit.NANOSECONDS, ex);
-			if (isOpen() && !wasOpen) {
-				opened(ex);
-			}
+			failed(ex, System.nanoTime() - start);
 			throw new TierUnavailableException("The " + this.tier + " tier failed: " + ex.getMessage(), ex);
+		}
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+	}
+
+	private void failed(RuntimeException ex, long nanos) {
+		if (this.answered.test(ex)) {
+			this.breaker.onSuccess(nanos, TimeUnit.NANOSECONDS);
+			return;
+		}
+		boolean wasOpen = isOpen();
+		this.breaker.onError(nanos, TimeUnit.NANOSECONDS, ex);
+		if (isOpen() && !wasOpen) {
+			opened(ex);
 		}
 	}
 
@@ -104,9 +124,6 @@ public final class TierCircuit {
 				return;
 			}
 			catch (RuntimeException ex) {
-				if (this.answered.test(ex)) {
-					throw ex;
-				}
 				throw new TierUnavailableException("The " + this.tier + " tier failed again: " + ex.getMessage(), ex);
 			}
 		}
@@ -122,10 +139,14 @@ public final class TierCircuit {
 	 * @param cause why it missed the write
 	 */
 	public void open(Throwable cause) {
-		if (!isOpen()) {
+		synchronized (this.transition) {
+			this.missedWhileSettling = this.settling;
+			if (isOpen()) {
+				return;
+			}
 			this.breaker.transitionToOpenState();
-			opened(cause);
 		}
+		opened(cause);
 	}
 
 	/**
@@ -144,17 +165,22 @@ public final class TierCircuit {
 	}
 
 	/**
-	 * Let writes through, until {@link #close()} or {@link #reopen()}.
+	 * Let writes through, until {@link #close()} or {@link #stopSettling()}.
 	 */
 	void settle() {
-		this.settling = true;
+		synchronized (this.transition) {
+			this.missedWhileSettling = false;
+			this.settling = true;
+		}
 	}
 
 	/**
-	 * Turn writes away again: the tier failed while it was settled.
+	 * Turn writes away again, unless the circuit has closed.
 	 */
-	void reopen() {
-		this.settling = false;
+	void stopSettling() {
+		synchronized (this.transition) {
+			this.settling = false;
+		}
 	}
 
 	/**
@@ -166,15 +192,23 @@ public final class TierCircuit {
 	}
 
 	/**
-	 * Let calls through again.
+	 * Let calls through again, unless the tier has missed another write meanwhile.
+	 * @return whether the circuit is closed
 	 */
-	void close() {
-		if (isOpen()) {
+	boolean close() {
+		synchronized (this.transition) {
+			if (!isOpen()) {
+				return true;
+			}
+			if (this.missedWhileSettling) {
+				return false;
+			}
 			this.breaker.transitionToClosedState();
 			this.settling = false;
-			this.listener.onBreaker(this.tier, false);
-			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
 		}
+		this.listener.onBreaker(this.tier, false);
+		logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		return true;
 	}
 
 	/**

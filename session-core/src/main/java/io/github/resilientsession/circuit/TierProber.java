@@ -16,6 +16,10 @@ public final class TierProber implements AutoCloseable {
 
 	private static final Duration IDLE_INTERVAL = Duration.ofSeconds(1);
 
+	private static final Duration FLAPPING = Duration.ofSeconds(10);
+
+	private static final int MAX_DOUBLINGS = 5;
+
 	private static final Logger logger = LoggerFactory.getLogger(TierProber.class);
 
 	private final TierCircuit circuit;
@@ -31,6 +35,10 @@ public final class TierProber implements AutoCloseable {
 	private final Semaphore wake = new Semaphore(0);
 
 	private volatile boolean closed;
+
+	private long closedAt;
+
+	private int flaps;
 
 	private final Thread thread;
 
@@ -78,8 +86,10 @@ public final class TierProber implements AutoCloseable {
 				this.firstProbe.countDown();
 				// A circuit that opens while it is closed is looked at at once, one whose
 				// probe failed after a pause.
-				if (back) {
-					this.wake.tryAcquire(IDLE_INTERVAL.toNanos(), TimeUnit.NANOSECONDS);
+				if (back && !this.circuit.isOpen()) {
+					if (this.wake.tryAcquire(IDLE_INTERVAL.toNanos(), TimeUnit.NANOSECONDS)) {
+						backOff();
+					}
 				}
 				else {
 					TimeUnit.NANOSECONDS.sleep(this.interval.toNanos());
@@ -91,6 +101,18 @@ public final class TierProber implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * A tier that answers probes but fails calls would open and close its circuit all the
+	 * time: each time it opens soon after it closed, it stays open for longer.
+	 */
+	private void backOff() throws InterruptedException {
+		boolean soon = this.closedAt != 0 && System.nanoTime() - this.closedAt < FLAPPING.toNanos();
+		this.flaps = soon ? Math.min(this.flaps + 1, MAX_DOUBLINGS) : 0;
+		if (this.flaps > 0) {
+			TimeUnit.NANOSECONDS.sleep(this.interval.toNanos() << this.flaps);
+		}
+	}
+
 	private boolean probeOnce() {
 		try {
 			this.probe.run();
@@ -99,7 +121,8 @@ public final class TierProber implements AutoCloseable {
 			}
 			return true;
 		}
-		catch (RuntimeException ex) {
+		// Also an Error: without its prober a circuit would stay open forever.
+		catch (RuntimeException | Error ex) {
 			logger.debug("Probe failed", ex);
 			if (this.firstProbe.getCount() > 0) {
 				// Let no request find out what is known at the start.
@@ -113,10 +136,12 @@ public final class TierProber implements AutoCloseable {
 		this.circuit.settle();
 		try {
 			this.beforeClose.run();
-			this.circuit.close();
+			if (this.circuit.close()) {
+				this.closedAt = System.nanoTime();
+			}
 		}
 		finally {
-			this.circuit.reopen();
+			this.circuit.stopSettling();
 		}
 	}
 

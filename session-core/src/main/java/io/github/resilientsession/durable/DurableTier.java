@@ -1,5 +1,6 @@
 package io.github.resilientsession.durable;
 
+import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -153,12 +154,22 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * End a session. Its row stays, without attributes.
+	 * End a session. Its row stays, without attributes; where there is none, since plain
+	 * Spring Session has created it, there is one afterwards, so that no slower request
+	 * can store the session again.
 	 * @param id the session's id
 	 * @param redisPending whether Redis is not going to be told
-	 * @return the version with which it ended, or empty if no active session has that id
+	 * @return the version with which it ended, or empty if it had ended before
 	 */
 	public OptionalLong end(String id, boolean redisPending) {
+		OptionalLong ended = this.rows.end(id, redisPending);
+		if (ended.isPresent()) {
+			return ended;
+		}
+		if (this.rows.insertEnded(id, this.clock.instant(), redisPending)) {
+			return OptionalLong.of(1);
+		}
+		// Ended before, or stored by another request just now.
 		return this.rows.end(id, redisPending);
 	}
 
@@ -185,20 +196,20 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Writes that Redis has missed.
+	 * Writes that Redis has missed, in the order of their ids.
+	 * @param after the id after which to begin; empty for the first page
 	 * @param limit how many to return at most
 	 * @return the rows, those that cannot be read left out; fewer than the limit only if
 	 * there are no more
 	 */
-	public List<PendingRow> pending(int limit) {
+	public List<PendingRow> pending(String after, int limit) {
 		List<PendingRow> pending = new ArrayList<>();
-		String last = "";
+		String last = after;
 		boolean more = true;
 		while (more && pending.size() < limit) {
-			String after = last;
+			String from = last;
 			Limit missing = Limit.of(limit - pending.size());
-			List<SessionRow> page = this.unit
-				.inTransaction((repository) -> repository.findPendingAfter(after, missing));
+			List<SessionRow> page = this.unit.inTransaction((repository) -> repository.findPendingAfter(from, missing));
 			for (SessionRow row : page) {
 				SessionRecord session = row.isEnded() ? null : read(row);
 				if (row.isEnded() || session != null) {
@@ -213,12 +224,17 @@ public final class DurableTier implements AutoCloseable {
 
 	/**
 	 * Note that Redis has been told.
-	 * @param id the session's id
-	 * @param version the version that Redis was told of
-	 * @return whether that still is the session's version
+	 * @param told what Redis was told, in the order of the ids
+	 * @return how many of them still are of that version, and so are settled
 	 */
-	public boolean settled(String id, long version) {
-		return this.unit.inTransaction((repository) -> repository.clearPending(id, version)) == 1;
+	public int settled(List<PendingRow> told) {
+		return this.unit.inTransaction((repository) -> {
+			int settled = 0;
+			for (PendingRow row : told) {
+				settled += repository.clearPending(row.id(), row.version());
+			}
+			return settled;
+		});
 	}
 
 	/**
@@ -237,6 +253,23 @@ public final class DurableTier implements AutoCloseable {
 			}
 		}
 		return sessions;
+	}
+
+	/**
+	 * Whether a failure is the database's answer to one statement, and says nothing about
+	 * the next: bad data, a table that is missing, a transaction that may only read, a
+	 * full disk, a lock.
+	 * @param failure the failure
+	 * @return whether the database works but for that
+	 */
+	public static boolean isAnswer(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+				String state = sql.getSQLState();
+				return state.matches("(22|23|25|42|55).*|53100");
+			}
+		}
+		return false;
 	}
 
 	/**

@@ -5,10 +5,13 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTransientException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 import javax.sql.DataSource;
@@ -18,6 +21,7 @@ import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.jdbc.UncategorizedSQLException;
 import org.springframework.jdbc.support.SQLExceptionTranslator;
 import org.springframework.jdbc.support.SQLStateSQLExceptionTranslator;
 
@@ -58,7 +62,7 @@ final class SessionRows {
 					+ DurableSettings.GRACE_DIVISOR + ")")
 			+ " where session_id = ? and state = 0 and last_accessed_at < ?";
 
-	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(java.util.Map.of());
+	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
 	private final DataSource dataSource;
 
@@ -73,7 +77,7 @@ final class SessionRows {
 	SessionRows(DataSource dataSource, DurableSettings settings) {
 		this.dataSource = dataSource;
 		this.settings = settings;
-		this.insert = settings.platform().insert(SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, 0, ?");
+		this.insert = settings.platform().insert(SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
 		this.end = settings.platform().returningVersion(END);
 	}
 
@@ -92,10 +96,16 @@ final class SessionRows {
 	}
 
 	boolean insert(SessionRecord session, boolean redisPending) {
-		return execute("insert", this.insert, (statement) -> insert(statement, session, redisPending));
+		return execute("insert", this.insert,
+				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending));
 	}
 
-	private boolean insert(PreparedStatement statement, SessionRecord session, boolean redisPending)
+	boolean insertEnded(String id, Instant now, boolean redisPending) {
+		SessionRecord ended = new SessionRecord(id, 1, now, now, Duration.ofSeconds(1), null, Map.of());
+		return execute("end", this.insert, (statement) -> insert(statement, ended, SessionRow.ENDED, redisPending));
+	}
+
+	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending)
 			throws SQLException {
 		Duration grace = this.settings.graceFor(session.maxInactiveInterval());
 		statement.setString(1, session.id());
@@ -106,7 +116,8 @@ final class SessionRows {
 		statement.setLong(6, session.maxInactiveInterval().toSeconds());
 		statement.setLong(7, SessionRow.expiresAt(session.lastAccessedTime(), session.maxInactiveInterval(), grace));
 		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
-		statement.setBoolean(9, redisPending);
+		statement.setInt(9, state);
+		statement.setBoolean(10, redisPending);
 		try {
 			return statement.executeUpdate() == 1;
 		}
@@ -163,7 +174,7 @@ final class SessionRows {
 				end.setBoolean(2, redisPending);
 				end.setString(3, oldId);
 				end.setLong(4, next.version() - 1);
-				boolean changed = end.executeUpdate() == 1 && insert(insert, next, redisPending);
+				boolean changed = end.executeUpdate() == 1 && insert(insert, next, SessionRow.ACTIVE, redisPending);
 				if (changed) {
 					connection.commit();
 				}
@@ -222,10 +233,20 @@ final class SessionRows {
 		}
 	}
 
+	/**
+	 * A driver's message may hold the parameters of a statement, a session id among them:
+	 * only those of failed connections are passed on.
+	 */
 	private RuntimeException translated(String task, SQLException ex) {
-		RuntimeException translated = this.translator.translate("Session " + task, null, ex);
-		return (translated != null) ? translated
-				: new org.springframework.jdbc.UncategorizedSQLException("Session " + task, null, ex);
+		String state = String.valueOf(ex.getSQLState());
+		SQLException safe = ex;
+		if (!state.startsWith("08") && !(ex instanceof SQLTransientException)) {
+			safe = new SQLException(ex.getClass().getName() + ", SQL state " + state + ", code " + ex.getErrorCode(),
+					ex.getSQLState(), ex.getErrorCode());
+			safe.setStackTrace(ex.getStackTrace());
+		}
+		RuntimeException translated = this.translator.translate("Session " + task, null, safe);
+		return (translated != null) ? translated : new UncategorizedSQLException("Session " + task, null, safe);
 	}
 
 	/**

@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Scheduler;
 import io.github.resilience4j.bulkhead.Bulkhead;
 import io.github.resilience4j.bulkhead.BulkheadConfig;
 import io.github.resilientsession.circuit.TierCircuit;
@@ -36,9 +37,9 @@ import io.github.resilientsession.record.SessionStoreListener;
 public final class BatchLoader implements AutoCloseable {
 
 	/**
-	 * How long a finished load is kept for reads that began before it finished.
+	 * How long a load can be shared; finished, it is for reads that began before that.
 	 */
-	private static final Duration KEEP_FINISHED = Duration.ofSeconds(2);
+	private static final Duration SHARED_FOR = Duration.ofSeconds(2);
 
 	private static final int MAX_GATHER_MILLIS = 10;
 
@@ -68,7 +69,8 @@ public final class BatchLoader implements AutoCloseable {
 		this.listener = listener;
 		this.loads = Caffeine.newBuilder()
 			.maximumSize(settings.queueCapacity())
-			.expireAfterWrite(settings.timeLimit().plus(KEEP_FINISHED))
+			.expireAfterWrite(SHARED_FOR)
+			.scheduler(Scheduler.systemScheduler())
 			.build();
 		this.queue = new ArrayBlockingQueue<>(settings.queueCapacity());
 		this.bulkhead = Bulkhead.of("resilient-session-loads",
@@ -152,10 +154,10 @@ public final class BatchLoader implements AutoCloseable {
 		}
 		finally {
 			this.bulkhead.onComplete();
-		}
-		// A load that was queued after the last look and before the permit was free.
-		if (!this.queue.isEmpty()) {
-			startQueryIfUseful();
+			// A load that was queued after the last look and before the permit was free.
+			if (!this.queue.isEmpty() && !this.executor.isShutdown()) {
+				startQueryIfUseful();
+			}
 		}
 	}
 

@@ -6,6 +6,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
+import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.record.Lookup;
 
 /**
@@ -64,16 +65,30 @@ final class Load {
 		this.answer.complete(lookup);
 	}
 
+	/**
+	 * Wait for the answer. An interrupt is kept for later, as for a short wait it may be.
+	 */
 	Lookup await(Duration limit) {
+		boolean interrupted = false;
+		long deadline = System.nanoTime() + limit.toNanos();
 		try {
-			return this.answer.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+			while (true) {
+				try {
+					return this.answer.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+				}
+				catch (InterruptedException ex) {
+					interrupted = true;
+				}
+			}
 		}
 		catch (TimeoutException | ExecutionException ex) {
-			return new Lookup.Unavailable(ex);
+			return new Lookup.Unavailable(
+					new TierUnavailableException("It was not loaded within " + limit.toMillis() + " ms", ex));
 		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			return new Lookup.Unavailable(ex);
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
 		}
 	}
 

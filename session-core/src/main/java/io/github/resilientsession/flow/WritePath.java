@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class WritePath {
 
-	private static final int MAX_MERGE_ATTEMPTS = 10;
+	private static final int MAX_MERGE_ATTEMPTS = 5;
 
 	private static final Logger logger = LoggerFactory.getLogger(WritePath.class);
 
@@ -73,10 +73,14 @@ public final class WritePath {
 	 * @return the outcome
 	 */
 	public WriteOutcome save(SessionRecord base, SessionChange change) {
-		boolean cutOff = this.redisCircuit.isOpen();
+		boolean cutOff = !this.redisCircuit.takesWrites();
 		try {
 			Commit commit = commit(base, change, cutOff);
 			if (commit == null) {
+				// Redis may hold a copy that should not be there: it told this request
+				// that
+				// the session lived.
+				tellRedis(false, base.id(), () -> this.redis.end(base.id(), base.version() + 1));
 				this.listener.onLateSaveDropped();
 				return new WriteOutcome.Dropped();
 			}
@@ -126,22 +130,13 @@ public final class WritePath {
 	/**
 	 * End a session.
 	 * @param id the session's id
-	 * @throws TierUnavailableException if the durable store could not be told, or if it
-	 * has no such session and Redis, which may have a copy of plain Spring Session, could
-	 * not
+	 * @throws TierUnavailableException if the durable store could not be told
 	 */
 	public void end(String id) {
-		boolean cutOff = this.redisCircuit.isOpen();
+		boolean cutOff = !this.redisCircuit.takesWrites();
 		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
 		this.loader.forget(id);
-		if (ended.isPresent()) {
-			tellRedis(cutOff, id, () -> this.redis.end(id, ended.getAsLong()));
-		}
-		else if (!cutOff) {
-			// The copy may be one of plain Spring Session, of which there is no row to
-			// mark: then the end is not acknowledged unless Redis has taken it.
-			this.redisCircuit.write(() -> this.redis.end(id, 1));
-		}
+		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
 	}
 
 	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean cutOff) {
@@ -206,7 +201,7 @@ public final class WritePath {
 		try {
 			this.redisCircuit.write(call);
 		}
-		catch (TierUnavailableException | RedisTierException ex) {
+		catch (TierUnavailableException ex) {
 			if (!alreadyMarked) {
 				this.durableCircuit.write(() -> this.durable.markPending(id));
 			}
@@ -221,7 +216,8 @@ public final class WritePath {
 	 * pending has been settled.
 	 */
 	private void hideStaleCopy(String id, RuntimeException ex) {
-		if (ex instanceof RedisTierException failure && failure.kind() == RedisTierException.Kind.OUT_OF_MEMORY) {
+		if (ex.getCause() instanceof RedisTierException failure
+				&& failure.kind() == RedisTierException.Kind.OUT_OF_MEMORY) {
 			try {
 				this.redisCircuit.write(() -> this.redis.discardCopy(id));
 				return;

@@ -1,5 +1,6 @@
 package io.github.resilientsession.reconcile;
 
+import java.util.ArrayList;
 import java.util.List;
 
 import io.github.resilientsession.circuit.TierCircuit;
@@ -41,21 +42,27 @@ public final class PendingReconciler {
 	}
 
 	/**
-	 * Settle everything that is pending.
+	 * Settle, in one pass, everything that is pending when it begins.
 	 * @throws RedisTierException if Redis failed again
 	 * @throws TierUnavailableException if the durable store cannot say what is pending
 	 */
 	public void settle() {
-		int settled = 0;
+		long settled = 0;
+		String last = "";
 		List<PendingRow> page;
 		do {
-			page = this.durableCircuit.call(() -> this.durable.pending(PAGE));
-			int before = settled;
+			String after = last;
+			page = this.durableCircuit.call(() -> this.durable.pending(after, PAGE));
+			List<PendingRow> told = new ArrayList<>(page.size());
 			for (PendingRow row : page) {
-				settled += settle(row) ? 1 : 0;
+				last = row.id();
+				if (tell(row)) {
+					told.add(row);
+				}
 			}
-			if (settled == before) {
-				break;
+			settled += told.size();
+			if (!told.isEmpty()) {
+				this.durableCircuit.write(() -> this.durable.settled(told));
 			}
 		}
 		while (page.size() == PAGE);
@@ -64,7 +71,7 @@ public final class PendingReconciler {
 		}
 	}
 
-	private boolean settle(PendingRow row) {
+	private boolean tell(PendingRow row) {
 		try {
 			if (row.session() != null) {
 				this.redis.converge(row.session());
@@ -72,20 +79,17 @@ public final class PendingReconciler {
 			else {
 				this.redis.end(row.id(), row.version());
 			}
+			this.listener.onSettled();
+			return true;
 		}
 		catch (RedisTierException ex) {
-			if (ex.kind() != RedisTierException.Kind.OUT_OF_MEMORY) {
-				throw ex;
-			}
-			// The mark stays until a put succeeds.
-			logger.debug("No room in Redis for session {}", SessionHash.of(row.id()));
+			// This one cannot be put, for want of memory or because it is too large for
+			// the time limit. Its mark stays until it can; meanwhile no old copy may be
+			// read. If not even that works, Redis is not back.
+			this.redis.discardCopy(row.id());
+			logger.debug("Session {} could not be put into Redis", SessionHash.of(row.id()), ex);
 			return false;
 		}
-		boolean cleared = this.durableCircuit.call(() -> this.durable.settled(row.id(), row.version()));
-		if (cleared) {
-			this.listener.onSettled();
-		}
-		return cleared;
 	}
 
 }

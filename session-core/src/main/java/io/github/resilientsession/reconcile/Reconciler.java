@@ -68,7 +68,8 @@ public final class Reconciler implements AutoCloseable {
 		try {
 			task.run();
 		}
-		catch (RuntimeException ex) {
+		// Also an Error: nothing would be reconciled any more without this thread.
+		catch (RuntimeException | Error ex) {
 			logger.debug("Will be tried again", ex);
 		}
 	}

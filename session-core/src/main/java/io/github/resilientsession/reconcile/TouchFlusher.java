@@ -15,8 +15,6 @@ import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Touch;
 import io.github.resilientsession.record.SessionRecord;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Gathers touches and writes them to the durable store in batches. A session is written
@@ -33,8 +31,6 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 	private static final int CAPACITY = 100_000;
 
 	private static final int BATCH = 500;
-
-	private static final Logger logger = LoggerFactory.getLogger(TouchFlusher.class);
 
 	private final DurableTier durable;
 
@@ -75,20 +71,14 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 	 * keeps waiting
 	 */
 	public void flush() {
-		while (!this.waiting.isEmpty()) {
-			List<Touch> batch = new ArrayList<>(BATCH);
-			for (Touch touch : this.waiting.values()) {
-				batch.add(touch);
-				if (batch.size() == BATCH) {
-					break;
-				}
-			}
+		List<Touch> all = new ArrayList<>(this.waiting.values());
+		for (int from = 0; from < all.size(); from += BATCH) {
+			List<Touch> batch = all.subList(from, Math.min(from + BATCH, all.size()));
 			this.durableCircuit.write(() -> this.durable.touch(batch));
 			for (Touch touch : batch) {
 				this.waiting.remove(touch.id(), touch);
 				this.flushed.put(touch.id(), touch.lastAccessedTime());
 			}
-			logger.trace("Flushed {} touches", batch.size());
 		}
 	}
 

@@ -69,11 +69,21 @@ final class RedisLink implements AutoCloseable {
 	}
 
 	/**
-	 * Wait for an answer, but no longer than the time limit.
+	 * Wait for an answer, but no longer than the time limit. An interrupt is kept for
+	 * later: it says nothing about Redis, and the limit is short.
 	 */
 	<T> T await(Future<T> answer) {
+		boolean interrupted = false;
+		long deadline = System.nanoTime() + this.timeLimit.toNanos();
 		try {
-			return answer.get(this.timeLimit.toNanos(), TimeUnit.NANOSECONDS);
+			while (true) {
+				try {
+					return answer.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+				}
+				catch (InterruptedException ex) {
+					interrupted = true;
+				}
+			}
 		}
 		catch (ExecutionException ex) {
 			throw RedisTierException.of((ex.getCause() != null) ? ex.getCause() : ex);
@@ -83,10 +93,10 @@ final class RedisLink implements AutoCloseable {
 			throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
 					"Redis did not answer within " + this.timeLimit.toMillis() + " ms", ex);
 		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE, "Interrupted while waiting for Redis",
-					ex);
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
 		}
 	}
 

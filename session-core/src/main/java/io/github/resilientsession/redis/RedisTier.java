@@ -195,6 +195,10 @@ public final class RedisTier implements AutoCloseable {
 			CopyOutcome found = putIfAbsent(session);
 			if (found.status() == Status.OTHER && found.currentVersion() < session.version()) {
 				found = replace(session, found.currentVersion());
+				if (found.status() == Status.OTHER) {
+					// Changed in between, or not readable: then reading discards it.
+					find(session.id());
+				}
 			}
 			else if (found.status() != Status.ABSENT) {
 				return;

@@ -210,7 +210,9 @@ abstract class DurableTierTests {
 				false);
 		assertThat(this.tier.end("s", false)).hasValue(5);
 		assertThat(this.tier.end("s", false)).isEmpty();
+		assertThat(this.tier.end("unknown", false)).hasValue(1);
 		assertThat(this.tier.end("unknown", false)).isEmpty();
+		assertThat(this.tier.insert(session("unknown", 1), false)).isFalse();
 		assertThat(this.jdbc.queryForMap("select principal_name, state from resilient_session where session_id = 's'"))
 			.containsEntry("principal_name", null);
 		byte[] rest = this.jdbc.queryForObject("select attributes from resilient_session where session_id = 's'",
@@ -224,7 +226,7 @@ abstract class DurableTierTests {
 		assertThat(this.tier.changeId("old", session("new", 2), true)).isTrue();
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
-		assertThat(this.tier.pending(10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
+		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
 	}
 
 	@Test
@@ -284,14 +286,14 @@ abstract class DurableTierTests {
 	void settled_ofAnOlderVersion_keepsTheMark() {
 		this.tier.insert(session("s", 1), true);
 		assertThat(this.tier.update(session("s", 2), null, false)).isTrue();
-		assertThat(this.tier.settled("s", 1)).isFalse();
-		assertThat(this.tier.pending(10)).extracting(PendingRow::version).containsExactly(2L);
-		assertThat(this.tier.settled("s", 2)).isTrue();
-		assertThat(this.tier.pending(10)).isEmpty();
+		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null)))).isZero();
+		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
+		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null)))).isEqualTo(1);
+		assertThat(this.tier.pending("", 10)).isEmpty();
 		this.tier.markPending("s");
-		assertThat(this.tier.pending(10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
+		assertThat(this.tier.pending("", 10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
 		this.tier.end("s", false);
-		assertThat(this.tier.pending(10)).containsExactly(new PendingRow("s", 3, null));
+		assertThat(this.tier.pending("", 10)).containsExactly(new PendingRow("s", 3, null));
 	}
 
 	@Test
@@ -300,9 +302,9 @@ abstract class DurableTierTests {
 			this.tier.insert(session("s" + i, 1), true);
 		}
 		this.jdbc.update("update resilient_session set attributes = ? where session_id < 's14'", new byte[] { 1 });
-		assertThat(this.tier.pending(3)).extracting(PendingRow::id).containsExactly("s14", "s15", "s16");
-		assertThat(this.tier.pending(6)).hasSize(6);
-		assertThat(this.tier.pending(7)).hasSize(6);
+		assertThat(this.tier.pending("", 3)).extracting(PendingRow::id).containsExactly("s14", "s15", "s16");
+		assertThat(this.tier.pending("", 6)).hasSize(6);
+		assertThat(this.tier.pending("", 7)).hasSize(6);
 	}
 
 	@Test
@@ -360,7 +362,7 @@ abstract class DurableTierTests {
 		assertThat(hit("s").version()).isEqualTo(2);
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
-		assertThat(this.tier.pending(10)).hasSize(1);
+		assertThat(this.tier.pending("", 10)).hasSize(1);
 	}
 
 	@Test
@@ -375,7 +377,7 @@ abstract class DurableTierTests {
 				onManual.changeId("s", session("t", 3), false);
 			}
 			assertThat(hit("t").version()).isEqualTo(3);
-			assertThat(this.tier.pending(10)).hasSize(1);
+			assertThat(this.tier.pending("", 10)).hasSize(1);
 			try (Connection connection = manual.getConnection()) {
 				assertThat(connection.getAutoCommit()).isFalse();
 			}

@@ -58,9 +58,9 @@ class PostgresDurableTierTests extends DurableTierTests {
 			calls.put("end", () -> limited.end("s", false));
 			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
-			calls.put("pending", () -> limited.pending(10));
+			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));
-			calls.put("settled", () -> limited.settled("s", 1));
+			calls.put("settled", () -> limited.settled(List.of(new PendingRow("s", 1, null))));
 			calls.put("findByPrincipalName", () -> limited.findByPrincipalName("alice"));
 			calls.put("probe", limited::probe);
 			calls.forEach((name, call) -> {
@@ -111,7 +111,7 @@ class PostgresDurableTierTests extends DurableTierTests {
 					SessionStoreListener.NO_OP)) {
 				assertThat(reaches(down)).isFalse();
 				assertThatExceptionOfType(DataAccessException.class).isThrownBy(() -> down.load(List.of("s")));
-				assertThatExceptionOfType(TransactionException.class).isThrownBy(() -> down.pending(1));
+				assertThatExceptionOfType(TransactionException.class).isThrownBy(() -> down.pending("", 1));
 			}
 		}
 	}
