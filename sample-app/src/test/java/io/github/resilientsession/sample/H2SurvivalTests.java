@@ -1,13 +1,22 @@
 package io.github.resilientsession.sample;
 
+import java.nio.file.Path;
 import java.util.List;
-import java.util.UUID;
 
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Tests for the shop with its sessions in H2.
+ */
 class H2SurvivalTests extends SurvivalTests {
 
+	@TempDir
+	private static Path data;
+
 	@Override
-	protected List<String> databaseArguments() {
-		return List.of("--spring.datasource.url=jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1");
+	List<String> database() {
+		return List.of("--spring.datasource.url=jdbc:h2:file:" + data.resolve("shop") + ";DB_CLOSE_ON_EXIT=FALSE",
+				"--spring.datasource.username=sa");
 	}
 
 }
