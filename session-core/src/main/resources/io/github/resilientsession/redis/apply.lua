@@ -1,14 +1,8 @@
 -- Applies a change to a copy. ARGV: 2 expected version, 3 TTL in ms, 4 last access, 5 whether the TTL may shrink ('1'),
 -- 6 index of the last ARGV with a field or value to set; from 7 on the fields and values, behind them fields to remove.
-local version = redis.call('HGET', KEYS[1], 'version')
-if not version then
-  if redis.call('EXISTS', KEYS[1]) == 0 then
-    return {'absent'}
-  end
-  version = ''
-end
-if version ~= ARGV[2] then
-  return {'other', version}
+local found = mismatch(ARGV[2])
+if found then
+  return found
 end
 local last = tonumber(ARGV[6])
 hset(7, last)

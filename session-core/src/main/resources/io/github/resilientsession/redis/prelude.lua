@@ -11,3 +11,19 @@ local function hset(first, last)
     redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 999, last)))
   end
 end
+
+-- What to answer if the copy is not of the expected version; nil if it is. A copy of plain Spring Session has no version
+-- field, and the empty string for one.
+local function mismatch(expected)
+  local version = redis.call('HGET', KEYS[1], 'version')
+  if not version then
+    if redis.call('EXISTS', KEYS[1]) == 0 then
+      return {'absent'}
+    end
+    version = ''
+  end
+  if version ~= expected then
+    return {'other', version}
+  end
+  return nil
+end

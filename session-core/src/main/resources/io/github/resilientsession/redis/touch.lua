@@ -1,13 +1,7 @@
 -- Moves the last access of a copy forward. ARGV: 2 expected version, 3 TTL in ms, 4 last access.
-local version = redis.call('HGET', KEYS[1], 'version')
-if not version then
-  if redis.call('EXISTS', KEYS[1]) == 0 then
-    return {'absent'}
-  end
-  version = ''
-end
-if version ~= ARGV[2] then
-  return {'other', version}
+local found = mismatch(ARGV[2])
+if found then
+  return found
 end
 -- A longer TTL than ours means that a later access was first. PEXPIRE comes before HSET, since a Redis that is out of
 -- memory refuses a script only if its first write takes memory.
