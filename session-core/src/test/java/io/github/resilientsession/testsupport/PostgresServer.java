@@ -180,6 +180,8 @@ public abstract class PostgresServer implements AutoCloseable {
 						"logging_collector", "on", "log_directory", this.directory.resolve("log").toString(),
 						"log_filename", "postgres.log", "log_rotation_age", "0", "log_rotation_size", "0")
 					.forEach(builder::setServerConfig);
+				// Not in the common place, where a killed server's lock file stays.
+				builder.setServerConfig("unix_socket_directories", this.directory.toString());
 				if (port != 0) {
 					builder.setPort(port);
 				}

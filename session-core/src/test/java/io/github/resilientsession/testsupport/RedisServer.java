@@ -178,6 +178,8 @@ public abstract class RedisServer implements AutoCloseable {
 
 		private static final File SETSID = new File("/usr/bin/setsid");
 
+		private static final int MAX_ATTEMPTS = 50;
+
 		private static File binary;
 
 		private final Path directory = ServerProcess.temporaryDirectory("resilient-session-redis");
@@ -217,19 +219,23 @@ public abstract class RedisServer implements AutoCloseable {
 			command.addAll(List.of(binary(), "--port", Integer.toString(this.port), "--bind", "127.0.0.1", "--dir",
 					this.directory.toString(), "--dbfilename", "dump.rdb"));
 			this.configuration.forEach((name, value) -> command.addAll(List.of("--" + name, value)));
-			try {
-				this.process = new ProcessBuilder(command).redirectErrorStream(true)
-					.redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()))
-					.start();
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException("redis-server cannot be started", ex);
-			}
-			try {
-				awaitReady(this.process.toHandle());
-			}
-			catch (IllegalStateException ex) {
-				throw new IllegalStateException(ex.getMessage() + ":\n" + tailOfLog(), ex);
+			for (int attempt = 1;; attempt++) {
+				try {
+					this.process = new ProcessBuilder(command).redirectErrorStream(true)
+						.redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()))
+						.start();
+					awaitReady(this.process.toHandle());
+					return;
+				}
+				catch (IOException ex) {
+					throw new UncheckedIOException("redis-server cannot be started", ex);
+				}
+				catch (IllegalStateException ex) {
+					// Between a kill and a restart a client may have been given the port.
+					if (this.process.isAlive() || attempt == MAX_ATTEMPTS) {
+						throw new IllegalStateException(ex.getMessage() + ":\n" + tailOfLog(), ex);
+					}
+				}
 			}
 		}
 
