@@ -2,6 +2,7 @@ package io.github.resilientsession;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -14,6 +15,10 @@ import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Platform;
 import io.github.resilientsession.flow.LoadSettings;
 import io.github.resilientsession.flow.Mode;
+import io.github.resilientsession.flow.OutageSettings;
+import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.record.ClusterClock;
+import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.RedisConnections;
@@ -43,6 +48,8 @@ final class SessionNode implements AutoCloseable {
 
 	private final HikariDataSource pool;
 
+	private final RedisTier redis;
+
 	private SessionNode(Options options) {
 		HikariConfig config = new HikariConfig();
 		config.setJdbcUrl(options.jdbcUrl);
@@ -58,18 +65,21 @@ final class SessionNode implements AutoCloseable {
 			config.addDataSourceProperty("ApplicationName", APPLICATION_NAME);
 		}
 		this.pool = new HikariDataSource(config);
+		ClusterClock clock = new ClusterClock(options.clock);
 		AttributeCodec codec = new AttributeCodec(options.serializer);
 		LettuceConnectionFactory application = new LettuceConnectionFactory(options.redisHost, options.redisPort);
-		RedisTier redis = new RedisTier(RedisConnections.derive(application, Duration.ofMillis(250)), codec,
-				options.ttl, new RedisSettings("spring:session", Duration.ofMillis(250)), options.clock, this.events);
+		this.redis = new RedisTier(RedisConnections.derive(application, Duration.ofMillis(250)), codec, options.ttl,
+				new RedisSettings("spring:session", Duration.ofMillis(250)), clock, this.events);
 		DurableSettings durableSettings = new DurableSettings(Duration.ofSeconds(2), Duration.ofSeconds(30), platform);
-		DurableTier durable = new DurableTier(this.pool, durableSettings, options.clock, this.events);
-		ResilientSessions.Settings settings = new ResilientSessions.Settings(options.mode,
+		DurableTier durable = new DurableTier(this.pool, durableSettings, clock, this.events);
+		ResilientSessions.Settings settings = new ResilientSessions.Settings(
+				new SessionFlow.Settings(options.mode, durableSettings,
+						new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, Duration.ofSeconds(5)),
+						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, durableSettings,
-				new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, Duration.ofSeconds(5)), Duration.ofMillis(200));
-		this.sessions = new ResilientSessions(redis, durable, codec, settings, durable::initializeSchema, options.clock,
+				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), Duration.ofMillis(200));
+		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				this.events);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
@@ -85,6 +95,20 @@ final class SessionNode implements AutoCloseable {
 
 	boolean durableIsCutOff() {
 		return this.sessions.durableCircuit().isOpen();
+	}
+
+	/**
+	 * Whether this node believes the copies in Redis as they are.
+	 */
+	boolean trustsRedis() {
+		return !this.redisIsCutOff() && !this.redis.trust().state().suspect();
+	}
+
+	/**
+	 * The sessions whose writes only Redis has, as far as this node remembers.
+	 */
+	Collection<String> unpersisted() {
+		return this.sessions.unpersisted();
 	}
 
 	/**
@@ -141,6 +165,8 @@ final class SessionNode implements AutoCloseable {
 
 		private Mode mode = Mode.ACTIVE;
 
+		private boolean strict;
+
 		private long maxSessionSize = 1_048_576;
 
 		private TtlPolicy ttl = new TtlPolicy(Duration.ofSeconds(1), Duration.ofDays(30), TtlPolicy.OnViolation.CLAMP);
@@ -160,6 +186,14 @@ final class SessionNode implements AutoCloseable {
 
 		Options mode(Mode mode) {
 			this.mode = mode;
+			return this;
+		}
+
+		/**
+		 * Refuse writes while the database is down.
+		 */
+		Options strict() {
+			this.strict = true;
 			return this;
 		}
 
@@ -267,6 +301,16 @@ final class SessionNode implements AutoCloseable {
 		@Override
 		public void onSettled() {
 			count("settled");
+		}
+
+		@Override
+		public void onUnpersisted() {
+			count("unpersisted");
+		}
+
+		@Override
+		public void onUnpersistedLost() {
+			count("unpersistedLost");
 		}
 
 		@Override

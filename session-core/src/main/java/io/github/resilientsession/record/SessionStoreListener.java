@@ -92,6 +92,19 @@ public interface SessionStoreListener {
 	}
 
 	/**
+	 * A write was acknowledged that only Redis has, since the durable store could not
+	 * take it; told on the thread that writes.
+	 */
+	default void onUnpersisted() {
+	}
+
+	/**
+	 * Redis has lost a write before the durable store was back to take it.
+	 */
+	default void onUnpersistedLost() {
+	}
+
+	/**
 	 * An attribute, a copy or a row could not be read and was left aside.
 	 */
 	default void onQuarantined() {

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -105,6 +106,24 @@ public abstract class PostgresServer implements AutoCloseable {
 	 */
 	public final long queryForLong(String sql) {
 		try (Connection connection = dataSource("postgres").getConnection();
+				Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery(sql)) {
+			result.next();
+			return result.getLong(1);
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("PostgreSQL refused: " + sql, ex);
+		}
+	}
+
+	/**
+	 * Ask a database for a number.
+	 * @param url from {@link #createDatabase()}
+	 * @param sql the query
+	 * @return the first column of its first row
+	 */
+	public final long queryForLong(String url, String sql) {
+		try (Connection connection = DriverManager.getConnection(url, username(), password());
 				Statement statement = connection.createStatement();
 				ResultSet result = statement.executeQuery(sql)) {
 			result.next();
