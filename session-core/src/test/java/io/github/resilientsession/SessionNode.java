@@ -1,9 +1,16 @@
 package io.github.resilientsession;
 
+import java.lang.reflect.Proxy;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
+
+import javax.sql.DataSource;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -20,28 +27,45 @@ import io.github.resilientsession.redis.RedisConnections;
 import io.github.resilientsession.redis.RedisSettings;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.lettuce.core.resource.ClientResources;
 
+import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
+import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.serializer.RedisSerializer;
 
 /**
  * One node of an application, with connections of its own to real servers.
  */
-final class SessionNode implements AutoCloseable {
+public final class SessionNode implements AutoCloseable {
 
 	static final String APPLICATION_NAME = "resilient-session-test";
 
 	static final int MAX_CONCURRENT_LOADS = 4;
 
+	public static final Duration REDIS_TIME_LIMIT = Duration.ofMillis(250);
+
+	public static final Duration DURABLE_TIME_LIMIT = Duration.ofSeconds(2);
+
+	public static final Duration LOAD_TIME_LIMIT = Duration.ofSeconds(5);
+
+	public static final Duration RECONCILE_INTERVAL = Duration.ofMillis(200);
+
 	private static final CircuitSettings CIRCUIT = new CircuitSettings(20, 5, 50, Duration.ofMillis(100));
 
-	final Events events = new Events();
+	public final Events events = new Events();
 
-	final ResilientSessionRepository repository;
+	public final ResilientSessionRepository repository;
 
 	private final ResilientSessions sessions;
 
 	private final HikariDataSource pool;
+
+	/**
+	 * As Boot gives them to an application's connection factory: with them comes the
+	 * quick reconnecting.
+	 */
+	private final ClientResources clientResources = ClientResources.create();
 
 	private SessionNode(Options options) {
 		HikariConfig config = new HikariConfig();
@@ -58,32 +82,47 @@ final class SessionNode implements AutoCloseable {
 			config.addDataSourceProperty("ApplicationName", APPLICATION_NAME);
 		}
 		this.pool = new HikariDataSource(config);
+		SessionStoreListener listener = options.tellAll(this.events);
 		AttributeCodec codec = new AttributeCodec(options.serializer);
-		LettuceConnectionFactory application = new LettuceConnectionFactory(options.redisHost, options.redisPort);
-		RedisTier redis = new RedisTier(RedisConnections.derive(application, Duration.ofMillis(250)), codec,
-				options.ttl, new RedisSettings("spring:session", Duration.ofMillis(250)), options.clock, this.events);
-		DurableSettings durableSettings = new DurableSettings(Duration.ofSeconds(2), Duration.ofSeconds(30), platform);
-		DurableTier durable = new DurableTier(this.pool, durableSettings, options.clock, this.events);
+		LettuceConnectionFactory own = options.redisConnections
+			.apply(RedisConnections.derive(application(options, this.clientResources), REDIS_TIME_LIMIT));
+		RedisTier redis = new RedisTier(own, codec, options.ttl, new RedisSettings("spring:session", REDIS_TIME_LIMIT),
+				options.clock, listener);
+		DurableSettings durableSettings = new DurableSettings(DURABLE_TIME_LIMIT, Duration.ofSeconds(30), platform);
+		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, options.clock,
+				listener);
 		ResilientSessions.Settings settings = new ResilientSessions.Settings(options.mode,
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, durableSettings,
-				new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, Duration.ofSeconds(5)), Duration.ofMillis(200));
+				CIRCUIT, CIRCUIT, durableSettings, new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, LOAD_TIME_LIMIT),
+				RECONCILE_INTERVAL);
 		this.sessions = new ResilientSessions(redis, durable, codec, settings, durable::initializeSchema, options.clock,
-				this.events);
+				listener);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
 	}
 
-	static Options on(RedisServer redis, String jdbcUrl) {
+	private static LettuceConnectionFactory application(Options options, ClientResources resources) {
+		return new LettuceConnectionFactory(new RedisStandaloneConfiguration(options.redisHost, options.redisPort),
+				LettuceClientConfiguration.builder().clientResources(resources).build());
+	}
+
+	/**
+	 * A node at addresses that need not be the servers' own.
+	 */
+	public static Options on(String redisHost, int redisPort, String jdbcUrl) {
+		return new Options(redisHost, redisPort, jdbcUrl);
+	}
+
+	public static Options on(RedisServer redis, String jdbcUrl) {
 		return new Options(redis.host(), redis.port(), jdbcUrl);
 	}
 
-	boolean redisIsCutOff() {
+	public boolean redisIsCutOff() {
 		return this.sessions.redisCircuit().isOpen();
 	}
 
-	boolean durableIsCutOff() {
+	public boolean durableIsCutOff() {
 		return this.sessions.durableCircuit().isOpen();
 	}
 
@@ -124,12 +163,13 @@ final class SessionNode implements AutoCloseable {
 	public void close() {
 		this.sessions.close();
 		this.pool.close();
+		this.clientResources.shutdown(0, 1, TimeUnit.SECONDS);
 	}
 
 	/**
 	 * What a node is made of.
 	 */
-	static final class Options {
+	public static final class Options {
 
 		private final String redisHost;
 
@@ -147,33 +187,51 @@ final class SessionNode implements AutoCloseable {
 
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
+		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
+
+		private UnaryOperator<LettuceConnectionFactory> redisConnections = UnaryOperator.identity();
+
+		private List<SessionStoreListener> listeners = new ArrayList<>();
+
+		private SessionStoreListener tellAll(SessionStoreListener first) {
+			List<SessionStoreListener> all = new ArrayList<>(this.listeners);
+			all.add(first);
+			return (SessionStoreListener) Proxy.newProxyInstance(getClass().getClassLoader(),
+					new Class<?>[] { SessionStoreListener.class }, (proxy, method, arguments) -> {
+						for (SessionStoreListener each : all) {
+							method.invoke(each, arguments);
+						}
+						return null;
+					});
+		}
+
 		private Options(String redisHost, int redisPort, String jdbcUrl) {
 			this.redisHost = redisHost;
 			this.redisPort = redisPort;
 			this.jdbcUrl = jdbcUrl;
 		}
 
-		Options clock(Clock clock) {
+		public Options clock(Clock clock) {
 			this.clock = clock;
 			return this;
 		}
 
-		Options mode(Mode mode) {
+		public Options mode(Mode mode) {
 			this.mode = mode;
 			return this;
 		}
 
-		Options maxSessionSize(long bytes) {
+		public Options maxSessionSize(long bytes) {
 			this.maxSessionSize = bytes;
 			return this;
 		}
 
-		Options ttl(TtlPolicy ttl) {
+		public Options ttl(TtlPolicy ttl) {
 			this.ttl = ttl;
 			return this;
 		}
 
-		Options serializer(RedisSerializer<Object> serializer) {
+		public Options serializer(RedisSerializer<Object> serializer) {
 			this.serializer = serializer;
 			return this;
 		}
@@ -181,12 +239,36 @@ final class SessionNode implements AutoCloseable {
 		/**
 		 * Another Redis port, for a node that cannot see Redis.
 		 */
-		Options redisPort(int port) {
+		public Options redisPort(int port) {
 			this.redisPort = port;
 			return this;
 		}
 
-		SessionNode start() {
+		/**
+		 * Something between the node and its pool, for a node that lacks a protection.
+		 */
+		public Options dataSource(UnaryOperator<DataSource> dataSource) {
+			this.dataSource = dataSource;
+			return this;
+		}
+
+		/**
+		 * Something in place of the node's own connections to Redis, likewise.
+		 */
+		public Options redisConnections(UnaryOperator<LettuceConnectionFactory> redisConnections) {
+			this.redisConnections = redisConnections;
+			return this;
+		}
+
+		/**
+		 * Somebody else who is told what the node's stores do.
+		 */
+		public Options listener(SessionStoreListener listener) {
+			this.listeners.add(listener);
+			return this;
+		}
+
+		public SessionNode start() {
 			return new SessionNode(this);
 		}
 
@@ -195,7 +277,7 @@ final class SessionNode implements AutoCloseable {
 	/**
 	 * Counts what a listener is told, by the method's name.
 	 */
-	static final class Events implements SessionStoreListener {
+	public static final class Events implements SessionStoreListener {
 
 		private final ConcurrentHashMap<String, AtomicLong> counts = new ConcurrentHashMap<>();
 
@@ -203,7 +285,7 @@ final class SessionNode implements AutoCloseable {
 			this.counts.computeIfAbsent(event, (name) -> new AtomicLong()).incrementAndGet();
 		}
 
-		long of(String event) {
+		public long of(String event) {
 			AtomicLong count = this.counts.get(event);
 			return (count != null) ? count.get() : 0;
 		}

@@ -92,6 +92,14 @@ public interface SessionStoreListener {
 	}
 
 	/**
+	 * A write was acknowledged that only Redis has, since the durable store was not
+	 * there: it is lost if Redis loses its data before the durable store is back. Called
+	 * on the thread that saves, before the acknowledgement.
+	 */
+	default void onUnpersisted() {
+	}
+
+	/**
 	 * An attribute, a copy or a row could not be read and was left aside.
 	 */
 	default void onQuarantined() {
