@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -45,16 +46,21 @@ final class CarefulClient {
 	}
 
 	void write(SessionNode node, String id) {
-		write(node, id, Map.of());
+		write(node, id, (session) -> {
+		});
 	}
 
-	void write(SessionNode node, String id, Map<String, Object> more) {
+	/**
+	 * Write to a session.
+	 * @param beforeSave what else happens in the request before the session is saved
+	 */
+	void write(SessionNode node, String id, Consumer<ResilientSession> beforeSave) {
 		Expected expected = this.sessions.get(id);
 		timed(() -> {
 			ResilientSession session = find(node, id);
 			expected.attempted++;
 			session.setAttribute("count", expected.attempted);
-			more.forEach(session::setAttribute);
+			beforeSave.accept(session);
 			node.repository.save(session);
 			expected.acknowledged = expected.attempted;
 			return true;
