@@ -1,6 +1,7 @@
 package io.github.resilientsession;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,6 +68,15 @@ final class CarefulClient {
 		});
 	}
 
+	void touch(SessionNode node, String id) {
+		timed(() -> {
+			ResilientSession session = find(node, id);
+			session.setLastAccessedTime(Instant.now());
+			node.repository.save(session);
+			return true;
+		});
+	}
+
 	String changeId(SessionNode node, String id) {
 		Expected old = this.sessions.get(id);
 		return timed(() -> {
@@ -104,6 +114,23 @@ final class CarefulClient {
 		List.copyOf(this.sessions.keySet()).forEach((id) -> read(node, id));
 	}
 
+	/**
+	 * Make a request that may be refused.
+	 * @return whether it was acknowledged
+	 */
+	static boolean attempt(Runnable request) {
+		try {
+			request.run();
+			return true;
+		}
+		catch (SessionStoreUnavailableException ex) {
+			return false;
+		}
+	}
+
+	/**
+	 * How many sessions are alive.
+	 */
 	long live() {
 		return this.sessions.values().stream().filter((expected) -> !expected.mayBeEnded).count();
 	}
