@@ -113,7 +113,8 @@ class OutageTests {
 			apart.repository.deleteById(ended);
 		}
 		await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
-			assertThat(this.postgres.queryForLong(this.url, "select count(*) from resilient_session where state = 1"))
+			assertThat(this.postgres.queryForLong(PostgresServer.database(this.url),
+					"select count(*) from resilient_session where state = 1"))
 				.isEqualTo(1);
 			assertThat(this.redis
 				.<Boolean>call((commands) -> commands.hexists("spring:session:sessions:" + changed, "unpersisted")))

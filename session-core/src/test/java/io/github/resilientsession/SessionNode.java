@@ -1,10 +1,17 @@
 package io.github.resilientsession;
 
+import java.lang.reflect.Proxy;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
+
+import javax.sql.DataSource;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -25,30 +32,50 @@ import io.github.resilientsession.redis.RedisConnections;
 import io.github.resilientsession.redis.RedisSettings;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
+import io.lettuce.core.resource.ClientResources;
 
+import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
+import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.serializer.RedisSerializer;
+
+import static org.awaitility.Awaitility.await;
 
 /**
  * One node of an application, with connections of its own to real servers.
  */
-final class SessionNode implements AutoCloseable {
+public final class SessionNode implements AutoCloseable {
 
 	static final String APPLICATION_NAME = "resilient-session-test";
 
 	static final int MAX_CONCURRENT_LOADS = 4;
 
+	public static final Duration REDIS_TIME_LIMIT = Duration.ofMillis(250);
+
+	public static final Duration DURABLE_TIME_LIMIT = Duration.ofSeconds(2);
+
+	public static final Duration LOAD_TIME_LIMIT = Duration.ofSeconds(5);
+
+	public static final Duration RECONCILE_INTERVAL = Duration.ofMillis(200);
+
 	private static final CircuitSettings CIRCUIT = new CircuitSettings(20, 5, 50, Duration.ofMillis(100));
 
-	final Events events = new Events();
+	public final Events events = new Events();
 
-	final ResilientSessionRepository repository;
+	public final ResilientSessionRepository repository;
 
 	private final ResilientSessions sessions;
 
 	private final HikariDataSource pool;
 
 	private final RedisTier redis;
+
+	/**
+	 * As Boot gives them to an application's connection factory: with them comes the
+	 * quick reconnecting.
+	 */
+	private final ClientResources clientResources = ClientResources.create();
 
 	private SessionNode(Options options) {
 		HikariConfig config = new HikariConfig();
@@ -62,52 +89,66 @@ final class SessionNode implements AutoCloseable {
 		config.setInitializationFailTimeout(-1);
 		Platform platform = Platform.fromUrl(options.jdbcUrl);
 		if (platform == Platform.POSTGRESQL) {
-			config.addDataSourceProperty("ApplicationName", APPLICATION_NAME);
+			config.addDataSourceProperty("ApplicationName", options.name);
 		}
 		this.pool = new HikariDataSource(config);
+		SessionStoreListener listener = options.tellAll(this.events);
 		ClusterClock clock = new ClusterClock(options.clock);
 		AttributeCodec codec = new AttributeCodec(options.serializer);
-		LettuceConnectionFactory application = new LettuceConnectionFactory(options.redisHost, options.redisPort);
-		this.redis = new RedisTier(RedisConnections.derive(application, Duration.ofMillis(250)), codec, options.ttl,
-				new RedisSettings("spring:session", Duration.ofMillis(250)), clock, this.events);
-		DurableSettings durableSettings = new DurableSettings(Duration.ofSeconds(2), Duration.ofSeconds(30), platform);
-		DurableTier durable = new DurableTier(this.pool, durableSettings, clock, this.events);
+		LettuceConnectionFactory own = options.redisConnections
+			.apply(RedisConnections.derive(application(options, this.clientResources), options.redisTimeLimit));
+		this.redis = new RedisTier(own, codec, options.ttl, new RedisSettings("spring:session", options.redisTimeLimit),
+				clock, listener);
+		DurableSettings durableSettings = new DurableSettings(DURABLE_TIME_LIMIT, Duration.ofSeconds(30), platform);
+		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, clock, listener);
 		ResilientSessions.Settings settings = new ResilientSessions.Settings(
 				new SessionFlow.Settings(options.mode, durableSettings,
-						new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, Duration.ofSeconds(5)),
+						new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, LOAD_TIME_LIMIT),
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), Duration.ofMillis(200));
+				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), RECONCILE_INTERVAL);
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
-				this.events);
+				listener);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
 	}
 
-	static Options on(RedisServer redis, String jdbcUrl) {
+	private static LettuceConnectionFactory application(Options options, ClientResources resources) {
+		return new LettuceConnectionFactory(new RedisStandaloneConfiguration(options.redisHost, options.redisPort),
+				LettuceClientConfiguration.builder().clientResources(resources).build());
+	}
+
+	/**
+	 * A node at addresses that need not be the servers' own.
+	 */
+	public static Options on(String redisHost, int redisPort, String jdbcUrl) {
+		return new Options(redisHost, redisPort, jdbcUrl);
+	}
+
+	public static Options on(RedisServer redis, String jdbcUrl) {
 		return new Options(redis.host(), redis.port(), jdbcUrl);
 	}
 
-	boolean redisIsCutOff() {
+	public boolean redisIsCutOff() {
 		return this.sessions.redisCircuit().isOpen();
 	}
 
-	boolean durableIsCutOff() {
+	public boolean durableIsCutOff() {
 		return this.sessions.durableCircuit().isOpen();
 	}
 
 	/**
 	 * Whether this node believes the copies in Redis as they are.
 	 */
-	boolean trustsRedis() {
+	public boolean trustsRedis() {
 		return !this.redisIsCutOff() && !this.redis.trust().state().suspect();
 	}
 
 	/**
 	 * The sessions whose writes only Redis has, as far as this node remembers.
 	 */
-	Collection<String> unpersisted() {
+	public Collection<String> unpersisted() {
 		return this.sessions.unpersisted();
 	}
 
@@ -148,18 +189,23 @@ final class SessionNode implements AutoCloseable {
 	public void close() {
 		this.sessions.close();
 		this.pool.close();
+		this.clientResources.shutdown(0, 1, TimeUnit.SECONDS);
 	}
 
 	/**
 	 * What a node is made of.
 	 */
-	static final class Options {
+	public static final class Options {
 
-		private final String redisHost;
+		private String redisHost;
 
 		private int redisPort;
 
-		private final String jdbcUrl;
+		private String jdbcUrl;
+
+		private String name = APPLICATION_NAME;
+
+		private Duration redisTimeLimit = REDIS_TIME_LIMIT;
 
 		private Clock clock = Clock.systemUTC();
 
@@ -173,18 +219,36 @@ final class SessionNode implements AutoCloseable {
 
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
+		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
+
+		private UnaryOperator<LettuceConnectionFactory> redisConnections = UnaryOperator.identity();
+
+		private List<SessionStoreListener> listeners = new ArrayList<>();
+
+		private SessionStoreListener tellAll(SessionStoreListener first) {
+			List<SessionStoreListener> all = new ArrayList<>(this.listeners);
+			all.add(first);
+			return (SessionStoreListener) Proxy.newProxyInstance(getClass().getClassLoader(),
+					new Class<?>[] { SessionStoreListener.class }, (proxy, method, arguments) -> {
+						for (SessionStoreListener each : all) {
+							method.invoke(each, arguments);
+						}
+						return null;
+					});
+		}
+
 		private Options(String redisHost, int redisPort, String jdbcUrl) {
 			this.redisHost = redisHost;
 			this.redisPort = redisPort;
 			this.jdbcUrl = jdbcUrl;
 		}
 
-		Options clock(Clock clock) {
+		public Options clock(Clock clock) {
 			this.clock = clock;
 			return this;
 		}
 
-		Options mode(Mode mode) {
+		public Options mode(Mode mode) {
 			this.mode = mode;
 			return this;
 		}
@@ -192,36 +256,94 @@ final class SessionNode implements AutoCloseable {
 		/**
 		 * Refuse writes while the database is down.
 		 */
-		Options strict() {
+		public Options strict() {
 			this.strict = true;
 			return this;
 		}
 
-		Options maxSessionSize(long bytes) {
+		public Options maxSessionSize(long bytes) {
 			this.maxSessionSize = bytes;
 			return this;
 		}
 
-		Options ttl(TtlPolicy ttl) {
+		public Options ttl(TtlPolicy ttl) {
 			this.ttl = ttl;
 			return this;
 		}
 
-		Options serializer(RedisSerializer<Object> serializer) {
+		public Options serializer(RedisSerializer<Object> serializer) {
 			this.serializer = serializer;
+			return this;
+		}
+
+		/**
+		 * The application name that its connections to PostgreSQL give.
+		 */
+		public Options name(String name) {
+			this.name = name;
+			return this;
+		}
+
+		public Options redisTimeLimit(Duration limit) {
+			this.redisTimeLimit = limit;
+			return this;
+		}
+
+		/**
+		 * A wire to Redis for this node.
+		 */
+		public Options redis(Wire wire) {
+			this.redisHost = wire.host();
+			return redisPort(wire.port());
+		}
+
+		/**
+		 * A wire to PostgreSQL for this node.
+		 */
+		public Options database(Wire wire) {
+			this.jdbcUrl = this.jdbcUrl.replaceFirst("//[^/]+/", "//" + wire.host() + ":" + wire.port() + "/");
 			return this;
 		}
 
 		/**
 		 * Another Redis port, for a node that cannot see Redis.
 		 */
-		Options redisPort(int port) {
+		public Options redisPort(int port) {
 			this.redisPort = port;
 			return this;
 		}
 
-		SessionNode start() {
-			return new SessionNode(this);
+		/**
+		 * Something between the node and its pool, for a node that lacks a protection.
+		 */
+		public Options dataSource(UnaryOperator<DataSource> dataSource) {
+			this.dataSource = dataSource;
+			return this;
+		}
+
+		/**
+		 * Something in place of the node's own connections to Redis, likewise.
+		 */
+		public Options redisConnections(UnaryOperator<LettuceConnectionFactory> redisConnections) {
+			this.redisConnections = redisConnections;
+			return this;
+		}
+
+		/**
+		 * Somebody else who is told what the node's stores do.
+		 */
+		public Options listener(SessionStoreListener listener) {
+			this.listeners.add(listener);
+			return this;
+		}
+
+		/**
+		 * Start the node and, if it sees both stores, wait until it trusts Redis.
+		 */
+		public SessionNode start() {
+			SessionNode node = new SessionNode(this);
+			await().until(() -> node.redisIsCutOff() || node.durableIsCutOff() || node.trustsRedis());
+			return node;
 		}
 
 	}
@@ -229,7 +351,7 @@ final class SessionNode implements AutoCloseable {
 	/**
 	 * Counts what a listener is told, by the method's name.
 	 */
-	static final class Events implements SessionStoreListener {
+	public static final class Events implements SessionStoreListener {
 
 		private final ConcurrentHashMap<String, AtomicLong> counts = new ConcurrentHashMap<>();
 
@@ -237,7 +359,7 @@ final class SessionNode implements AutoCloseable {
 			this.counts.computeIfAbsent(event, (name) -> new AtomicLong()).incrementAndGet();
 		}
 
-		long of(String event) {
+		public long of(String event) {
 			AtomicLong count = this.counts.get(event);
 			return (count != null) ? count.get() : 0;
 		}

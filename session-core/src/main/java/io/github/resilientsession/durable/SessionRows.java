@@ -75,6 +75,11 @@ final class SessionRows {
 	 */
 	private static final String NOW = "cast(floor(extract(epoch from current_timestamp) * 1000) as bigint)";
 
+	/**
+	 * More than a pool holds that has lost all its connections at once.
+	 */
+	private static final int MAX_DEAD_CONNECTIONS = 20;
+
 	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
 	private final DataSource dataSource;
@@ -337,14 +342,33 @@ final class SessionRows {
 				});
 	}
 
+	/**
+	 * Execute a statement, which may be executed twice: a connection from the pool may
+	 * turn out to be dead, and nobody knows whether it died before the statement was
+	 * executed or after.
+	 */
 	private <T> T execute(String task, String sql, Work<T> work) {
-		try (Connection connection = this.dataSource.getConnection();
-				PreparedStatement statement = connection.prepareStatement(sql)) {
-			return work.with(statement);
+		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos() / 2;
+		for (int attempt = 1; true; attempt++) {
+			try (Connection connection = this.dataSource.getConnection()) {
+				try (PreparedStatement statement = connection.prepareStatement(sql)) {
+					return work.with(statement);
+				}
+				catch (SQLException ex) {
+					if (attempt == MAX_DEAD_CONNECTIONS || System.nanoTime() - deadline > 0 || !isDead(ex)) {
+						throw ex;
+					}
+				}
+			}
+			catch (SQLException ex) {
+				throw translated(task, ex);
+			}
 		}
-		catch (SQLException ex) {
-			throw translated(task, ex);
-		}
+	}
+
+	private static boolean isDead(SQLException ex) {
+		String state = ex.getSQLState();
+		return state != null && (state.startsWith("08") || state.startsWith("57P"));
 	}
 
 	/**

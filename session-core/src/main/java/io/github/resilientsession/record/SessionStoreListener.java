@@ -92,8 +92,9 @@ public interface SessionStoreListener {
 	}
 
 	/**
-	 * A write was acknowledged that only Redis has, since the durable store could not
-	 * take it; told on the thread that writes.
+	 * A write was acknowledged that only Redis has, since the durable store was not
+	 * there: it is lost if Redis loses its data before the durable store is back. Called
+	 * on the thread that saves, before the acknowledgement.
 	 */
 	default void onUnpersisted() {
 	}

@@ -35,11 +35,21 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 		RedisServer redis = context.getRoot().getStore(STORE).get(RedisServer.class, RedisServer.class);
 		if (redis != null) {
 			// Also undoes what a test has configured.
-			if (isHealthy(redis)) {
+			if (redis.isAsStarted()) {
 				redis.flushAll();
 			}
 			else {
 				redis.restartEmpty();
+			}
+		}
+		PostgresServer postgres = context.getRoot().getStore(STORE).get(PostgresServer.class, PostgresServer.class);
+		if (postgres != null) {
+			// Each test has a database of its own, so only the server has to be mended.
+			if (postgres.isRunning()) {
+				postgres.resume();
+			}
+			else {
+				postgres.restart();
 			}
 		}
 	}
@@ -51,16 +61,6 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 			redis.resume();
 			assertEveryKeyHasTtl(redis, context.getRequiredTestClass().getAnnotation(RealServers.class).namespace());
 		}
-	}
-
-	private static boolean isHealthy(RedisServer redis) {
-		if (!redis.isRunning()) {
-			return false;
-		}
-		redis.resume();
-		return redis.call((commands) -> "0".equals(commands.configGet("maxmemory").get("maxmemory"))
-				&& commands.configGet("requirepass").getOrDefault("requirepass", "").isEmpty()
-				&& commands.info("replication").contains("role:master"));
 	}
 
 	/**
