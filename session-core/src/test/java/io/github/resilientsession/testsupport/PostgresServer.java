@@ -17,6 +17,8 @@ import org.postgresql.ds.PGSimpleDataSource;
  */
 public abstract class PostgresServer implements AutoCloseable {
 
+	private static final int WAIT_SECONDS = 30;
+
 	private final AtomicInteger databases = new AtomicInteger();
 
 	/**
@@ -228,6 +230,9 @@ public abstract class PostgresServer implements AutoCloseable {
 		dataSource.setUrl(url(database));
 		dataSource.setUser(username());
 		dataSource.setPassword(password());
+		// A test must fail, not hang, on a server that it has left paused.
+		dataSource.setConnectTimeout(WAIT_SECONDS);
+		dataSource.setSocketTimeout(WAIT_SECONDS);
 		return dataSource;
 	}
 

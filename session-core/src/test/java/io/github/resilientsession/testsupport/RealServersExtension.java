@@ -42,24 +42,31 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 				redis.restartEmpty();
 			}
 		}
-		PostgresServer postgres = context.getRoot().getStore(STORE).get(PostgresServer.class, PostgresServer.class);
-		if (postgres != null) {
-			// Each test has a database of its own, so only the server has to be mended.
-			if (postgres.isRunning()) {
-				postgres.resume();
-			}
-			else {
-				postgres.restart();
-			}
-		}
 	}
 
 	@Override
 	public void afterEach(ExtensionContext context) {
+		PostgresServer postgres = context.getRoot().getStore(STORE).get(PostgresServer.class, PostgresServer.class);
+		if (postgres != null) {
+			mend(postgres);
+		}
 		RedisServer redis = context.getRoot().getStore(STORE).get(RedisServer.class, RedisServer.class);
 		if (redis != null && redis.isRunning()) {
 			redis.resume();
 			assertEveryKeyHasTtl(redis, context.getRequiredTestClass().getAnnotation(RealServers.class).namespace());
+		}
+	}
+
+	/**
+	 * Not only before the next test, whose constructor may ask for a database. Each test
+	 * has a database of its own, so only the server has to be mended.
+	 */
+	private static void mend(PostgresServer postgres) {
+		if (postgres.isRunning()) {
+			postgres.resume();
+		}
+		else {
+			postgres.restart();
 		}
 	}
 
