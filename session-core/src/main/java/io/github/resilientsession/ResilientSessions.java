@@ -11,6 +11,7 @@ import io.github.resilientsession.circuit.TierProber;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.reconcile.PendingReconciler;
 import io.github.resilientsession.reconcile.Reconciler;
@@ -59,6 +60,8 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private final ClusterClock clock;
 
+	private final Mode mode;
+
 	private final Resync resync;
 
 	private final AtomicBoolean closed = new AtomicBoolean();
@@ -82,6 +85,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.durable = durable;
 		this.prepareDurable = prepareDurable;
 		this.clock = clock;
+		this.mode = settings.flow().mode();
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable());
@@ -97,8 +101,8 @@ public final class ResilientSessions implements AutoCloseable {
 		redis.trust().whenSuspected(this.redisProber::wake);
 		this.reconciler = new Reconciler(touches, new UnpersistedReconciler(this.flow.writePath()), pending,
 				this.redisCircuit, this.durableCircuit, settings.reconcileInterval());
-		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow.convergence(),
-				this.flow.writePath(), settings.resync(), newToken(), this.redisProber::wake, clock);
+		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, settings.resync(),
+				newToken(), this.redisProber::wake, clock);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),
 				(name) -> this.durableCircuit.call(() -> durable.findByPrincipalName(name)), codec,
 				settings.repository(), clock, listener);
@@ -159,7 +163,9 @@ public final class ResilientSessions implements AutoCloseable {
 		this.durableProber.start(FIRST_PROBE);
 		this.redisProber.start(FIRST_PROBE);
 		this.reconciler.start();
-		this.resync.start();
+		if (this.mode == Mode.ACTIVE) {
+			this.resync.start();
+		}
 	}
 
 	/**

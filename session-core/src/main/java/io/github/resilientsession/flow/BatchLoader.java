@@ -41,7 +41,7 @@ public final class BatchLoader implements AutoCloseable {
 	 */
 	private static final Duration SHARED_FOR = Duration.ofSeconds(2);
 
-	private static final int MAX_GATHER_MILLIS = 10;
+	private static final int MAX_GATHER_MILLIS = 20;
 
 	/**
 	 * Stands for an epoch that never is.
@@ -141,6 +141,15 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	/**
+	 * Whether nobody waits for a session at this moment.
+	 * @return whether other work may use the durable store without being in the way
+	 */
+	public boolean isIdle() {
+		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
+		return metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
+	}
+
+	/**
 	 * The bulkhead in front of the durable store, for metrics.
 	 * @return the Resilience4j bulkhead
 	 */
@@ -162,8 +171,7 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	private void tryStartQuery() {
-		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
-		boolean idle = metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
+		boolean idle = isIdle();
 		boolean crowded = this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
 		if ((idle || crowded) && this.bulkhead.tryAcquirePermission()) {
 			this.executor.execute(this::drain);
@@ -175,8 +183,8 @@ public final class BatchLoader implements AutoCloseable {
 			List<Load> batch = new ArrayList<>(this.settings.maxBatchSize());
 			while (this.queue.drainTo(batch, this.settings.maxBatchSize()) > 0) {
 				query(batch);
+				gather(batch.size());
 				batch.clear();
-				gather();
 			}
 		}
 		finally {
@@ -189,17 +197,15 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	/**
-	 * Between two queries, wait a moment as long as more misses arrive: those that wait
-	 * anyway then share one query. The first query after a pause never waits.
+	 * Between two queries, wait a moment for more misses if there were several at once:
+	 * those that wait anyway then share one query. The first query after a pause never
+	 * waits, nor does one after a miss that came alone.
 	 */
-	private void gather() {
-		int before = -1;
-		for (int i = 0; i < MAX_GATHER_MILLIS; i++) {
-			int waiting = this.queue.size();
-			if (waiting <= before || waiting >= this.settings.maxBatchSize() / 2) {
+	private void gather(int previousBatch) {
+		for (int i = 0; i < MAX_GATHER_MILLIS && previousBatch > 1; i++) {
+			if (this.queue.size() >= this.settings.maxBatchSize() / 2) {
 				return;
 			}
-			before = waiting;
 			LockSupport.parkNanos(1_000_000);
 		}
 	}

@@ -14,7 +14,9 @@ import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.RecentPage;
 import io.github.resilientsession.durable.RowVersion;
+import io.github.resilientsession.flow.BatchLoader;
 import io.github.resilientsession.flow.Convergence;
+import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.flow.WritePath;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.redis.CopyOutcome;
@@ -58,6 +60,10 @@ public final class Resync implements AutoCloseable {
 	 */
 	private static final Duration CALM = Duration.ofSeconds(5);
 
+	private static final Duration WAY = Duration.ofMillis(50);
+
+	private static final int MAX_WAYS_GIVEN = 40;
+
 	private static final int PAGE = 500;
 
 	private static final Logger logger = LoggerFactory.getLogger(Resync.class);
@@ -69,6 +75,8 @@ public final class Resync implements AutoCloseable {
 	private final DurableTier durable;
 
 	private final TierCircuit durableCircuit;
+
+	private final BatchLoader loader;
 
 	private final Convergence convergence;
 
@@ -96,14 +104,14 @@ public final class Resync implements AutoCloseable {
 	 * @param agreed run when all copies agree
 	 */
 	public Resync(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			Convergence convergence, WritePath writePath, ResyncSettings settings, String owner, Runnable agreed,
-			Clock clock) {
+			SessionFlow flow, ResyncSettings settings, String owner, Runnable agreed, Clock clock) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
-		this.convergence = convergence;
-		this.writePath = writePath;
+		this.loader = flow.loader();
+		this.convergence = flow.convergence();
+		this.writePath = flow.writePath();
 		this.settings = settings;
 		this.owner = owner;
 		this.agreed = agreed;
@@ -148,12 +156,13 @@ public final class Resync implements AutoCloseable {
 		if (this.redisCircuit.isOpen() || this.durableCircuit.isOpen()) {
 			return;
 		}
-		boolean stale = this.redis.trust().state().stale();
+		boolean lost = !this.redis.heartbeat().agreed();
 		String note = this.redis.heartbeat().unpersistedNote();
 		boolean noted = !note.isEmpty() && System.nanoTime() - this.lastNoteRun >= NOTE_INTERVAL.toNanos();
-		if (!stale && !noted) {
+		if (!lost && !noted) {
 			return;
 		}
+		giveWay();
 		String left = this.durableCircuit.call(() -> this.durable.acquireLease(LEASE, this.owner, LEASE_TIME));
 		if (left == null) {
 			// Another node does it; its note in Redis tells when it is done.
@@ -168,7 +177,7 @@ public final class Resync implements AutoCloseable {
 				compareAll(position);
 			}
 			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
-			if (stale) {
+			if (lost) {
 				this.redisCircuit.write(() -> this.redis.heartbeat().agree(incarnation, this.clock.millis()));
 				this.agreed.run();
 				warmUp(new Position(incarnation, true, CopyPage.START));
@@ -185,6 +194,7 @@ public final class Resync implements AutoCloseable {
 		this.progress = new Progress(true, 0, 0, 0);
 		String cursor = from.cursor();
 		do {
+			giveWay();
 			String at = cursor;
 			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, PAGE));
 			long repaired = page.ids().isEmpty() ? 0 : compare(page.ids());
@@ -295,6 +305,7 @@ public final class Resync implements AutoCloseable {
 						this.progress.putBack(), this.settings.memoryHeadroom());
 				return;
 			}
+			giveWay();
 			RecentPage.Position from = position;
 			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, PAGE));
 			long put = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(page.sessions()))
@@ -330,6 +341,15 @@ public final class Resync implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Let those go first who wait for their sessions, but not forever.
+	 */
+	private void giveWay() throws InterruptedException {
+		for (int i = 0; i < MAX_WAYS_GIVEN && !this.loader.isIdle(); i++) {
+			pause(WAY);
+		}
+	}
+
 	private void pause(int sessions) throws InterruptedException {
 		pause(Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond()));
 	}
@@ -343,6 +363,9 @@ public final class Resync implements AutoCloseable {
 	@Override
 	public void close() {
 		this.closed.countDown();
+		if (!this.thread.isAlive()) {
+			return;
+		}
 		try {
 			this.thread.join(TimeUnit.SECONDS.toMillis(5));
 		}

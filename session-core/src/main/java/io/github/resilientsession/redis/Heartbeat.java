@@ -10,8 +10,10 @@ import java.util.List;
  * every node raises each second.
  * <p>
  * A restart, a failover or a restored snapshot gives Redis another {@code run_id} or
- * {@code master_replid} than the key says, or no such key. Where the same process has got
- * older data, the counter went backwards. The key has a TTL like all others.
+ * {@code master_replid} than the key says. Where the same process has got older data, the
+ * counter went backwards. Where the key has vanished from the same process, it was
+ * flushed or evicted, and other keys too: its copies are believed while they are
+ * compared. The key has a TTL like all others.
  */
 public final class Heartbeat {
 
@@ -30,6 +32,8 @@ public final class Heartbeat {
 	private final CopyTrust trust;
 
 	private volatile Seen seen = new Seen("", 0);
+
+	private volatile boolean agreed;
 
 	private volatile String unpersistedNote = "";
 
@@ -51,13 +55,24 @@ public final class Heartbeat {
 		long lastBeat = last.incarnation().equals(incarnation) ? last.beat() : 0;
 		List<Object> answer = this.scripts.run(Script.BEAT, this.key,
 				List.of(utf8(incarnation), ScriptRunner.ascii(lastBeat), ScriptRunner.ascii(TTL.toMillis())));
-		switch (ScriptRunner.status(answer)) {
+		String status = ScriptRunner.status(answer);
+		this.agreed = status.equals("done");
+		switch (status) {
 			case "done" -> {
 				this.seen = new Seen(incarnation, (Long) answer.get(1));
 				this.unpersistedNote = new String(ScriptRunner.bytes(answer, 2), StandardCharsets.UTF_8);
 				this.trust.believe(known);
 			}
-			case "lost" -> this.trust.stale("it has lost data, or is new");
+			case "lost" -> {
+				if (last.incarnation().equals(incarnation) && !known.stale()) {
+					// The same Redis, of which keys were deleted: that makes no copy
+					// older.
+					this.trust.believe(known);
+				}
+				else {
+					this.trust.stale("it is new to this application");
+				}
+			}
 			case "back" -> this.trust.stale("older data has taken the place of newer");
 			default -> this.trust.stale("it was restarted or replaced");
 		}
@@ -75,6 +90,16 @@ public final class Heartbeat {
 	}
 
 	/**
+	 * Whether Redis still has the note that its copies agree with the durable store, as
+	 * of the last beat. Without it they have to be compared, also if they are believed
+	 * meanwhile.
+	 * @return whether {@link #agree} has been noted and not been lost
+	 */
+	public boolean agreed() {
+		return this.agreed;
+	}
+
+	/**
 	 * Note for all nodes that no copy is older than the durable store.
 	 * @param incarnation what {@link #incarnation()} was before that was made sure of
 	 * @param beat a number higher than that of any beat so far: the time in milliseconds
@@ -82,6 +107,7 @@ public final class Heartbeat {
 	public void agree(String incarnation, long beat) {
 		this.scripts.run(Script.AGREE, this.key,
 				List.of(utf8(incarnation), ScriptRunner.ascii(beat), ScriptRunner.ascii(TTL.toMillis())));
+		this.agreed = true;
 	}
 
 	/**
