@@ -62,7 +62,8 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public DurableTier(DataSource dataSource, DurableSettings settings, Clock clock, SessionStoreListener listener) {
 		this.dataSource = new TimeLimitedDataSource(dataSource, settings.timeLimit());
-		this.rows = new SessionRows(this.dataSource, settings);
+		Statements statements = new Statements(this.dataSource);
+		this.rows = new SessionRows(statements, settings);
 		this.unit = new PersistenceUnit(this.dataSource, settings.platform());
 		this.settings = settings;
 		this.clock = clock;

@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,21 +13,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
-import javax.sql.DataSource;
-
 import io.github.resilientsession.codec.AttributesPayload;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.jdbc.UncategorizedSQLException;
-import org.springframework.jdbc.support.SQLExceptionTranslator;
-import org.springframework.jdbc.support.SQLStateSQLExceptionTranslator;
-
 /**
- * The statements that requests wait for, as autocommit JDBC. They take connections from
- * the pool directly and not through Spring, which would hold them until the end of an
- * application's transaction.
+ * The statements about sessions that requests wait for.
  */
 final class SessionRows {
 
@@ -64,7 +55,7 @@ final class SessionRows {
 
 	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
-	private final DataSource dataSource;
+	private final Statements statements;
 
 	private final DurableSettings settings;
 
@@ -72,17 +63,16 @@ final class SessionRows {
 
 	private final String end;
 
-	private final SQLExceptionTranslator translator = new SQLStateSQLExceptionTranslator();
-
-	SessionRows(DataSource dataSource, DurableSettings settings) {
-		this.dataSource = dataSource;
+	SessionRows(Statements statements, DurableSettings settings) {
+		this.statements = statements;
 		this.settings = settings;
-		this.insert = settings.platform().insert(SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
-		this.end = settings.platform().returningVersion(END);
+		this.insert = settings.platform()
+			.insert("resilient_session", SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
+		this.end = settings.platform().returning("version", END);
 	}
 
 	List<SessionRow> load(Collection<String> ids) {
-		return execute("load", LOAD, (statement) -> {
+		return this.statements.execute("load", LOAD, (statement) -> {
 			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
 			statement.setArray(1, array);
 			List<SessionRow> rows = new ArrayList<>(ids.size());
@@ -96,13 +86,14 @@ final class SessionRows {
 	}
 
 	boolean insert(SessionRecord session, boolean redisPending) {
-		return execute("insert", this.insert,
+		return this.statements.execute("insert", this.insert,
 				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending));
 	}
 
 	boolean insertEnded(String id, Instant now, boolean redisPending) {
 		SessionRecord ended = new SessionRecord(id, 1, now, now, Duration.ofSeconds(1), null, Map.of());
-		return execute("end", this.insert, (statement) -> insert(statement, ended, SessionRow.ENDED, redisPending));
+		return this.statements.execute("end", this.insert,
+				(statement) -> insert(statement, ended, SessionRow.ENDED, redisPending));
 	}
 
 	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending)
@@ -118,21 +109,12 @@ final class SessionRows {
 		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
 		statement.setInt(9, state);
 		statement.setBoolean(10, redisPending);
-		try {
-			return statement.executeUpdate() == 1;
-		}
-		catch (SQLException ex) {
-			if ("23505".equals(ex.getSQLState())) {
-				// H2 has no insert that passes over a duplicate.
-				return false;
-			}
-			throw ex;
-		}
+		return Statements.inserted(statement);
 	}
 
 	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
 		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
-		return execute("update", sql, (statement) -> {
+		return this.statements.execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
 			int i = 1;
 			statement.setLong(i++, next.version());
@@ -152,7 +134,7 @@ final class SessionRows {
 	}
 
 	OptionalLong end(String id, boolean redisPending) {
-		return execute("end", this.end, (statement) -> {
+		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, redisPending);
 			statement.setString(3, id);
@@ -166,7 +148,7 @@ final class SessionRows {
 	 * End one row and insert another, both or none.
 	 */
 	boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
-		try (Connection connection = this.dataSource.getConnection()) {
+		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
 			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
 					PreparedStatement insert = connection.prepareStatement(this.insert)) {
@@ -190,7 +172,7 @@ final class SessionRows {
 			}
 		}
 		catch (SQLException ex) {
-			throw translated("change of id", ex);
+			throw this.statements.translated("change of id", ex);
 		}
 	}
 
@@ -209,7 +191,7 @@ final class SessionRows {
 	}
 
 	void touch(Collection<Touch> touches) {
-		execute("touch", TOUCH, (statement) -> {
+		this.statements.execute("touch", TOUCH, (statement) -> {
 			for (Touch touch : touches) {
 				long time = touch.lastAccessedTime().toEpochMilli();
 				statement.setLong(1, time);
@@ -221,42 +203,6 @@ final class SessionRows {
 			}
 			return statement.executeBatch();
 		});
-	}
-
-	private <T> T execute(String task, String sql, Work<T> work) {
-		try (Connection connection = this.dataSource.getConnection();
-				PreparedStatement statement = connection.prepareStatement(sql)) {
-			return work.with(statement);
-		}
-		catch (SQLException ex) {
-			throw translated(task, ex);
-		}
-	}
-
-	/**
-	 * A driver's message may hold the parameters of a statement, a session id among them:
-	 * only those of failed connections are passed on.
-	 */
-	private RuntimeException translated(String task, SQLException ex) {
-		String state = String.valueOf(ex.getSQLState());
-		SQLException safe = ex;
-		if (!state.startsWith("08") && !(ex instanceof SQLTransientException)) {
-			safe = new SQLException(ex.getClass().getName() + ", SQL state " + state + ", code " + ex.getErrorCode(),
-					ex.getSQLState(), ex.getErrorCode());
-			safe.setStackTrace(ex.getStackTrace());
-		}
-		RuntimeException translated = this.translator.translate("Session " + task, null, safe);
-		return (translated != null) ? translated : new UncategorizedSQLException("Session " + task, null, safe);
-	}
-
-	/**
-	 * What is done with a statement.
-	 */
-	@FunctionalInterface
-	private interface Work<T> {
-
-		T with(PreparedStatement statement) throws SQLException;
-
 	}
 
 }
