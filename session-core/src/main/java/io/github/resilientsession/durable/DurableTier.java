@@ -40,6 +40,8 @@ public final class DurableTier implements AutoCloseable {
 
 	private final SessionRows rows;
 
+	private final SchemaVersion schema;
+
 	private final PersistenceUnit unit;
 
 	private final DurableSettings settings;
@@ -64,6 +66,7 @@ public final class DurableTier implements AutoCloseable {
 		this.dataSource = new TimeLimitedDataSource(dataSource, settings.timeLimit());
 		Statements statements = new Statements(this.dataSource);
 		this.rows = new SessionRows(statements, settings);
+		this.schema = new SchemaVersion(statements);
 		this.unit = new PersistenceUnit(this.dataSource, settings.platform());
 		this.settings = settings;
 		this.clock = clock;
@@ -281,10 +284,24 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Create the table, unless it exists.
+	 * Find out whether the tables are of the version that this library needs. Writes
+	 * nothing. A database without any of them passes.
+	 * @throws SchemaVersionException if they are older or newer
+	 */
+	public void checkSchema() {
+		this.schema.check();
+	}
+
+	/**
+	 * Create the tables, unless they exist.
+	 * @throws SchemaVersionException if they are older or newer than this library needs;
+	 * nothing is written then
 	 */
 	public void initializeSchema() {
+		checkSchema();
 		new SchemaScript(this.settings.platform()).run(this.dataSource);
+		// Nodes of two versions may have met in an empty database.
+		checkSchema();
 	}
 
 	@Override

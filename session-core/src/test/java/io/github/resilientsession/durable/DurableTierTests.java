@@ -24,11 +24,15 @@ import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange.Principal;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
@@ -387,7 +391,9 @@ abstract class DurableTierTests {
 	@Test
 	void initializeSchema_onManyNodesAtOnce_succeedsOnEach() throws Exception {
 		for (int round = 0; round < 10; round++) {
-			this.jdbc.execute("drop table resilient_session");
+			for (String table : List.of("resilient_session", "resilient_session_schema", "resilient_session_lease")) {
+				this.jdbc.execute("drop table " + table);
+			}
 			CyclicBarrier start = new CyclicBarrier(5);
 			inParallel(Collections.nCopies(5, () -> {
 				start.await();
@@ -396,6 +402,52 @@ abstract class DurableTierTests {
 			}));
 			this.tier.probe();
 		}
+	}
+
+	@Test
+	void checkSchema_ofTablesOfThisVersion_orOfNone_passes() {
+		this.tier.checkSchema();
+		this.jdbc.execute("drop table resilient_session");
+		this.jdbc.execute("drop table resilient_session_schema");
+		this.tier.checkSchema();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 0, 2 })
+	void schema_ofAnotherVersion_isRefusedAndNotWrittenTo(int version) {
+		this.jdbc.update("update resilient_session_schema set version = ?", version);
+		this.jdbc.execute("drop table resilient_session");
+		for (ThrowingCallable call : List.<ThrowingCallable>of(this.tier::checkSchema, this.tier::initializeSchema)) {
+			assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(call)
+				.withMessageContaining("version " + version)
+				.withMessageContaining("needs version 1")
+				.satisfies((ex) -> assertThat(ex.action()).contains("version of the library"));
+		}
+		assertThatExceptionOfType(RuntimeException.class).isThrownBy(this.tier::probe);
+		assertThat(this.jdbc.queryForList("select version from resilient_session_schema", Integer.class))
+			.containsExactly(version);
+	}
+
+	@Test
+	void schema_withoutAVersion_isRefusedAsOlderAndNotWrittenTo() {
+		this.jdbc.execute("drop table resilient_session_schema");
+		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::initializeSchema)
+			.withMessageContaining("older than 1")
+			.satisfies((ex) -> assertThat(ex.action()).contains("alter table resilient_session add column"));
+		assertThatExceptionOfType(DataAccessException.class)
+			.isThrownBy(() -> this.jdbc.execute("select * from resilient_session_schema"));
+		// As the action says.
+		this.jdbc.execute("alter table resilient_session drop column persisted_writes");
+		this.jdbc.execute("alter table resilient_session add column persisted_writes varchar(2048)");
+		new SchemaScript(this.platform).run(this.pool);
+		this.tier.checkSchema();
+	}
+
+	@Test
+	void schema_ofTwoVersionsAtOnce_isRefused() {
+		this.jdbc.update("insert into resilient_session_schema (version) values (2)");
+		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::checkSchema)
+			.withMessageContaining("[1, 2]");
 	}
 
 	@Test
