@@ -10,6 +10,7 @@ import io.github.resilientsession.circuit.TierProber;
 import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.SchemaVersionException;
 import io.github.resilientsession.flow.BatchLoader;
 import io.github.resilientsession.flow.LoadSettings;
 import io.github.resilientsession.flow.Mode;
@@ -21,6 +22,9 @@ import io.github.resilientsession.reconcile.TouchFlusher;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The whole of it: the two tiers, their circuits, the paths between them and the
@@ -33,6 +37,8 @@ public final class ResilientSessions implements AutoCloseable {
 	 * How long a start waits for the first answer of each tier.
 	 */
 	private static final Duration FIRST_PROBE = Duration.ofSeconds(5);
+
+	private static final Logger logger = LoggerFactory.getLogger(ResilientSessions.class);
 
 	private final RedisTier redis;
 
@@ -58,14 +64,18 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private boolean prepared;
 
+	private volatile boolean started;
+
+	private volatile @Nullable SchemaVersionException mismatch;
+
 	/**
 	 * Put the parts together.
 	 * @param redis the Redis tier, closed with this
 	 * @param durable the durable tier, closed with this
 	 * @param codec serializes attributes
 	 * @param settings the settings of all parts
-	 * @param prepareDurable run once, when the durable store is first reached, for
-	 * example to create its table; tried again while it throws
+	 * @param prepareDurable run once, when the durable store is first reached and before
+	 * anything else is, for example to create its tables; tried again while it throws
 	 * @param clock the time
 	 * @param listener is told what the stores do
 	 */
@@ -76,6 +86,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.prepareDurable = prepareDurable;
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
+		this.durableCircuit.openUntilProbed();
 		this.loader = new BatchLoader(durable, this.durableCircuit, settings.load(), listener);
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.durable());
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, listener);
@@ -129,9 +140,17 @@ public final class ResilientSessions implements AutoCloseable {
 	/**
 	 * Connect and start the background work. Returns after ten seconds at the latest,
 	 * whether the tiers answer or not; at once where they answer or refuse.
+	 * @throws SchemaVersionException if the durable store answers, and its tables are
+	 * older or newer than this library needs. If it answers later than that, it stays cut
+	 * off.
 	 */
 	public void start() {
 		this.durableProber.start(FIRST_PROBE);
+		this.started = true;
+		SchemaVersionException found = this.mismatch;
+		if (found != null) {
+			throw found;
+		}
 		this.redisProber.start(FIRST_PROBE);
 		this.reconciler.start();
 	}
@@ -141,10 +160,24 @@ public final class ResilientSessions implements AutoCloseable {
 	 */
 	private void probeDurable() {
 		if (!this.prepared) {
-			this.prepareDurable.run();
+			try {
+				this.prepareDurable.run();
+			}
+			catch (SchemaVersionException ex) {
+				report(ex);
+				throw ex;
+			}
 			this.prepared = true;
 		}
 		this.durable.probe();
+	}
+
+	private void report(SchemaVersionException ex) {
+		boolean first = this.mismatch == null;
+		this.mismatch = ex;
+		if (first && this.started) {
+			logger.error("The database for sessions stays cut off. {} {}", ex.getMessage(), ex.action());
+		}
 	}
 
 	/**

@@ -43,6 +43,11 @@ public final class TierCircuit {
 
 	private boolean missedWhileSettling;
 
+	/**
+	 * Whether anybody has been told that the circuit is open.
+	 */
+	private boolean announced;
+
 	private volatile Runnable whenOpened = () -> {
 	};
 
@@ -107,6 +112,9 @@ public final class TierCircuit {
 		boolean wasOpen = isOpen();
 		this.breaker.onError(nanos, TimeUnit.NANOSECONDS, ex);
 		if (isOpen() && !wasOpen) {
+			synchronized (this.transition) {
+				this.announced = true;
+			}
 			opened(ex);
 		}
 	}
@@ -141,12 +149,25 @@ public final class TierCircuit {
 	public void open(Throwable cause) {
 		synchronized (this.transition) {
 			this.missedWhileSettling = this.settling;
-			if (isOpen()) {
+			if (isOpen() && this.announced) {
 				return;
 			}
-			this.breaker.transitionToOpenState();
+			if (!isOpen()) {
+				this.breaker.transitionToOpenState();
+			}
+			this.announced = true;
 		}
 		opened(cause);
+	}
+
+	/**
+	 * Keep every call away from the tier until a probe has found it ready, without
+	 * calling that a failure.
+	 */
+	public void openUntilProbed() {
+		synchronized (this.transition) {
+			this.breaker.transitionToOpenState();
+		}
 	}
 
 	/**
@@ -196,6 +217,7 @@ public final class TierCircuit {
 	 * @return whether the circuit is closed
 	 */
 	boolean close() {
+		boolean tell;
 		synchronized (this.transition) {
 			if (!isOpen()) {
 				return true;
@@ -205,9 +227,13 @@ public final class TierCircuit {
 			}
 			this.breaker.transitionToClosedState();
 			this.settling = false;
+			tell = this.announced;
+			this.announced = false;
 		}
-		this.listener.onBreaker(this.tier, false);
-		logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		if (tell) {
+			this.listener.onBreaker(this.tier, false);
+			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		}
 		return true;
 	}
 
