@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -26,6 +27,12 @@ final class SessionRows {
 	private static final String BUCKET = "((%s + " + (SessionRow.EXPIRY_BUCKET_MILLIS - 1) + ") / "
 			+ SessionRow.EXPIRY_BUCKET_MILLIS + ") * " + SessionRow.EXPIRY_BUCKET_MILLIS;
 
+	private static final String TIME = "select cast(extract(epoch from current_timestamp) * 1000 as bigint), "
+			+ "count(*) from resilient_session where 1 = 0";
+
+	private static final String VERSIONS = "select session_id, version, state from resilient_session "
+			+ "where session_id = any(?)";
+
 	private static final String LOAD = "select " + SessionRow.COLUMNS
 			+ " from resilient_session where session_id = any(?)";
 
@@ -35,18 +42,29 @@ final class SessionRows {
 	private static final String UPDATE = "update resilient_session set version = ?, "
 			+ "last_accessed_at = greatest(last_accessed_at, ?), max_inactive_seconds = ?, expires_at = "
 			+ BUCKET.formatted("greatest(last_accessed_at, ?) + ?")
-			+ ", attributes = ?, redis_pending = (redis_pending or ?)%s "
+			+ ", attributes = ?, redis_pending = (redis_pending or ?), "
+			+ "persisted_writes = coalesce(cast(? as varchar), persisted_writes)%s "
 			+ "where session_id = ? and version = ? and state = 0";
 
 	private static final String UPDATE_KEEPING_PRINCIPAL = UPDATE.formatted("");
 
 	private static final String UPDATE_WITH_PRINCIPAL = UPDATE.formatted(", principal_name = ?");
 
+	/**
+	 * A stale copy in Redis can live as long as the session could have. The row must be
+	 * there for as long, to say that it ended.
+	 */
 	private static final String END = "update resilient_session set state = 1, version = version + 1, "
-			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?) "
-			+ "where session_id = ? and state = 0";
+			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?), "
+			+ "expires_at = greatest(expires_at, "
+			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + " + SessionRow.KEPT_AFTER_END.toMillis())
+			+ ") where session_id = ? and state = 0";
 
 	private static final String END_OF_VERSION = END + " and version = ?";
+
+	private static final String EXPIRE = "update resilient_session set state = 1, version = version + 1, "
+			+ "principal_name = null, attributes = ?, expires_at = ? "
+			+ "where session_id = ? and version = ? and last_accessed_at = ? and state = 0";
 
 	private static final String TOUCH = "update resilient_session set last_accessed_at = ?, expires_at = "
 			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + least(?, max_inactive_seconds * 1000 / "
@@ -61,58 +79,105 @@ final class SessionRows {
 
 	private final String insert;
 
+	private final String insertKeeping;
+
 	private final String end;
 
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
 		this.settings = settings;
-		this.insert = settings.platform()
-			.insert("resilient_session", SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
+		this.insert = insert("cast(? as varchar)");
+		this.insertKeeping = insert("coalesce(cast(? as varchar), "
+				+ "(select persisted_writes from resilient_session where session_id = ?))");
 		this.end = settings.platform().returning("version", END);
 	}
 
-	List<SessionRow> load(Collection<String> ids) {
-		return this.statements.execute("load", LOAD, (statement) -> {
-			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
-			statement.setArray(1, array);
-			List<SessionRow> rows = new ArrayList<>(ids.size());
-			try (ResultSet columns = statement.executeQuery()) {
-				while (columns.next()) {
-					rows.add(SessionRow.read(columns));
-				}
+	private String insert(String persistedWrites) {
+		return this.settings.platform()
+			.insert("resilient_session", SessionRow.COLUMNS + ", persisted_writes",
+					"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " + persistedWrites);
+	}
+
+	/**
+	 * The database's time in milliseconds since the epoch; fails if it has no table.
+	 */
+	long time() {
+		return this.statements.execute("probe", TIME, (statement) -> {
+			try (ResultSet time = statement.executeQuery()) {
+				time.next();
+				return time.getLong(1);
 			}
-			return rows;
 		});
 	}
 
-	boolean insert(SessionRecord session, boolean redisPending) {
-		return this.statements.execute("insert", this.insert,
-				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending));
+	List<SessionRow> load(Collection<String> ids) {
+		List<SessionRow> rows = new ArrayList<>(ids.size());
+		query("load", LOAD, ids, (columns) -> rows.add(SessionRow.read(columns)));
+		return rows;
 	}
 
-	boolean insertEnded(String id, Instant now, boolean redisPending) {
-		SessionRecord ended = new SessionRecord(id, 1, now, now, Duration.ofSeconds(1), null, Map.of());
-		return this.statements.execute("end", this.insert,
-				(statement) -> insert(statement, ended, SessionRow.ENDED, redisPending));
+	Map<String, RowVersion> versions(Collection<String> ids) {
+		Map<String, RowVersion> versions = new HashMap<>();
+		query("versions", VERSIONS, ids, (columns) -> versions.put(columns.getString(1),
+				new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED)));
+		return versions;
 	}
 
-	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending)
+	private void query(String task, String sql, Collection<String> ids, RowReader reader) {
+		this.statements.execute(task, sql, (statement) -> {
+			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
+			statement.setArray(1, array);
+			try (ResultSet columns = statement.executeQuery()) {
+				while (columns.next()) {
+					reader.read(columns);
+				}
+			}
+			return true;
+		});
+	}
+
+	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
+		return this.statements.execute("insert", this.insert, (statement) -> {
+			setActive(statement, session, redisPending, persistedWrites);
+			return Statements.inserted(statement);
+		});
+	}
+
+	boolean insertEnded(String id, Instant now, Duration keep, boolean redisPending) {
+		SessionRecord ended = new SessionRecord(id, 1, now, now, keep, null, Map.of());
+		return this.statements.execute("end", this.insert, (statement) -> {
+			setColumns(statement, ended, redisPending);
+			statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
+			statement.setInt(9, SessionRow.ENDED);
+			statement.setString(11, null);
+			return Statements.inserted(statement);
+		});
+	}
+
+	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending,
+			@Nullable String persistedWrites) throws SQLException {
+		Duration interval = session.maxInactiveInterval();
+		setColumns(statement, session, redisPending);
+		statement.setLong(7,
+				SessionRow.expiresAt(session.lastAccessedTime(), interval, this.settings.graceFor(interval)));
+		statement.setInt(9, SessionRow.ACTIVE);
+		statement.setString(11, persistedWrites);
+	}
+
+	private static void setColumns(PreparedStatement statement, SessionRecord session, boolean redisPending)
 			throws SQLException {
-		Duration grace = this.settings.graceFor(session.maxInactiveInterval());
 		statement.setString(1, session.id());
 		statement.setLong(2, session.version());
 		statement.setString(3, SessionRow.principalColumn(session.principalName()));
 		statement.setLong(4, session.creationTime().toEpochMilli());
 		statement.setLong(5, session.lastAccessedTime().toEpochMilli());
 		statement.setLong(6, session.maxInactiveInterval().toSeconds());
-		statement.setLong(7, SessionRow.expiresAt(session.lastAccessedTime(), session.maxInactiveInterval(), grace));
 		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
-		statement.setInt(9, state);
 		statement.setBoolean(10, redisPending);
-		return Statements.inserted(statement);
 	}
 
-	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
+	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
+			@Nullable String persistedWrites) {
 		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
 		return this.statements.execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
@@ -124,6 +189,7 @@ final class SessionRows {
 			statement.setLong(i++, interval.plus(this.settings.graceFor(interval)).toMillis());
 			statement.setBytes(i++, AttributesPayload.encode(next.attributes()));
 			statement.setBoolean(i++, redisPending);
+			statement.setString(i++, persistedWrites);
 			if (principal != null) {
 				statement.setString(i++, SessionRow.principalColumn(principal.name()));
 			}
@@ -133,11 +199,12 @@ final class SessionRows {
 		});
 	}
 
-	OptionalLong end(String id, boolean redisPending) {
+	OptionalLong end(String id, Instant now, boolean redisPending) {
 		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, redisPending);
-			statement.setString(3, id);
+			statement.setLong(3, now.toEpochMilli());
+			statement.setString(4, id);
 			try (ResultSet version = statement.executeQuery()) {
 				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
 			}
@@ -147,16 +214,20 @@ final class SessionRows {
 	/**
 	 * End one row and insert another, both or none.
 	 */
-	boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
+	boolean changeId(String oldId, SessionRecord next, Instant now, boolean redisPending,
+			@Nullable String persistedWrites) {
 		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
 			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
-					PreparedStatement insert = connection.prepareStatement(this.insert)) {
+					PreparedStatement insert = connection.prepareStatement(this.insertKeeping)) {
 				end.setBytes(1, NO_ATTRIBUTES);
 				end.setBoolean(2, redisPending);
-				end.setString(3, oldId);
-				end.setLong(4, next.version() - 1);
-				boolean changed = end.executeUpdate() == 1 && insert(insert, next, SessionRow.ACTIVE, redisPending);
+				end.setLong(3, now.toEpochMilli());
+				end.setString(4, oldId);
+				end.setLong(5, next.version() - 1);
+				setActive(insert, next, redisPending, persistedWrites);
+				insert.setString(12, oldId);
+				boolean changed = end.executeUpdate() == 1 && Statements.inserted(insert);
 				if (changed) {
 					connection.commit();
 				}
@@ -190,6 +261,20 @@ final class SessionRows {
 		}
 	}
 
+	/**
+	 * End a row that has expired, unless it was written or touched since it was read.
+	 */
+	boolean expire(SessionRecord row, Instant now) {
+		return this.statements.execute("expire", EXPIRE, (statement) -> {
+			statement.setBytes(1, NO_ATTRIBUTES);
+			statement.setLong(2, SessionRow.rounded(now.plus(SessionRow.KEPT_AFTER_END)));
+			statement.setString(3, row.id());
+			statement.setLong(4, row.version());
+			statement.setLong(5, row.lastAccessedTime().toEpochMilli());
+			return statement.executeUpdate() == 1;
+		});
+	}
+
 	void touch(Collection<Touch> touches) {
 		this.statements.execute("touch", TOUCH, (statement) -> {
 			for (Touch touch : touches) {
@@ -203,6 +288,16 @@ final class SessionRows {
 			}
 			return statement.executeBatch();
 		});
+	}
+
+	/**
+	 * What is done with each row that a query finds.
+	 */
+	@FunctionalInterface
+	private interface RowReader {
+
+		void read(ResultSet columns) throws SQLException;
+
 	}
 
 }

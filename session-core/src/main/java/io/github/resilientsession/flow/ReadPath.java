@@ -74,6 +74,9 @@ public final class ReadPath {
 			return new Lookup.Miss();
 		}
 		Lookup row = this.loader.load(id, began, answered);
+		if (row instanceof Lookup.Expired) {
+			row = new Lookup.Miss();
+		}
 		if (row instanceof Lookup.Hit && copy instanceof Lookup.Miss) {
 			this.listener.onLostByRedis();
 		}

@@ -1,5 +1,6 @@
 package io.github.resilientsession.flow;
 
+import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 
@@ -130,13 +131,16 @@ public final class WritePath {
 	/**
 	 * End a session.
 	 * @param id the session's id
+	 * @param keep how long a session that the durable store does not know can live
+	 * @return whether it was active in the durable store until now
 	 * @throws TierUnavailableException if the durable store could not be told
 	 */
-	public void end(String id) {
+	public boolean end(String id, Duration keep) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
-		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
+		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep));
 		this.loader.forget(id);
 		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
+		return ended.orElse(1) > 1;
 	}
 
 	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean cutOff) {
@@ -170,12 +174,12 @@ public final class WritePath {
 	private boolean write(String currentId, boolean inStore, SessionRecord next, SessionChange change, boolean cutOff) {
 		return this.durableCircuit.call(() -> {
 			if (!inStore) {
-				return this.durable.insert(next, cutOff);
+				return this.durable.insert(next, cutOff, null);
 			}
 			if (!currentId.equals(next.id())) {
-				return this.durable.changeId(currentId, next, cutOff);
+				return this.durable.changeId(currentId, next, cutOff, null);
 			}
-			return this.durable.update(next, change.principal(), cutOff);
+			return this.durable.update(next, change.principal(), cutOff, null);
 		});
 	}
 

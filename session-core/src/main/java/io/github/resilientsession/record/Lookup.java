@@ -29,6 +29,16 @@ public sealed interface Lookup {
 	}
 
 	/**
+	 * The store has the session, and its last access known there says that it has
+	 * expired.
+	 *
+	 * @param session its state
+	 */
+	record Expired(SessionRecord session) implements Lookup {
+
+	}
+
+	/**
 	 * The tier did not answer, so nothing is known of the session.
 	 *
 	 * @param cause why there was no answer

@@ -47,17 +47,17 @@ abstract class DurableTierContract extends TierContractTests {
 
 			@Override
 			public boolean put(SessionRecord session) {
-				return DurableTierContract.this.durable.insert(session, false);
+				return DurableTierContract.this.durable.insert(session, false, null);
 			}
 
 			@Override
 			public boolean change(SessionRecord next, SessionChange change) {
-				return DurableTierContract.this.durable.update(next, change.principal(), false);
+				return DurableTierContract.this.durable.update(next, change.principal(), false, null);
 			}
 
 			@Override
 			public void end(SessionRecord session) {
-				DurableTierContract.this.durable.end(session.id(), false);
+				DurableTierContract.this.durable.end(session.id(), false, Duration.ofMinutes(30));
 			}
 
 			@Override

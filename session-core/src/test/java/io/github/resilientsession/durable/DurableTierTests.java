@@ -9,6 +9,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -25,6 +26,7 @@ import io.github.resilientsession.record.SessionChange.Principal;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.assertj.core.data.Offset;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -88,10 +90,10 @@ abstract class DurableTierTests {
 	void load_ofHundredMixedIds_answersEachWithOneStatement() {
 		List<String> ids = IntStream.range(0, 100).mapToObj((i) -> "s" + i).toList();
 		for (int i = 0; i < 100; i += 3) {
-			this.tier.insert(session("s" + i, 1), false);
+			this.tier.insert(session("s" + i, 1), false, null);
 		}
 		for (int i = 0; i < 100; i += 6) {
-			this.tier.end("s" + i, false);
+			this.tier.end("s" + i, false, HALF_AN_HOUR);
 		}
 		try (DurableTier counted = new DurableTier(new CountingDataSource(this.pool, this.statements),
 				settings(this.platform), Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
@@ -106,21 +108,25 @@ abstract class DurableTierTests {
 	}
 
 	@Test
-	void load_ofASessionPastItsTimeout_isAMissOnceTheGraceHasPassed() {
-		this.tier.insert(session("long", 1), false);
+	void load_ofASessionPastItsTimeout_isExpiredOnceTheGraceHasPassed() {
+		this.tier.insert(session("long", 1), false, null);
 		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE);
 		assertThat(loadAt(end.minusMillis(1), "long")).isInstanceOf(Lookup.Hit.class);
-		assertThat(loadAt(end, "long")).isInstanceOf(Lookup.Miss.class);
+		assertThat(loadAt(end, "long")).isInstanceOfSatisfying(Lookup.Expired.class,
+				(expired) -> assertThat(expired.session().attributes()).containsOnlyKeys("a"));
 		SessionRecord brief = new SessionRecord("brief", 1, NOW, NOW, Duration.ofSeconds(20), null, Map.of());
-		this.tier.insert(brief, false);
+		this.tier.insert(brief, false, null);
 		assertThat(loadAt(NOW.plusMillis(20_999), "brief")).isInstanceOf(Lookup.Hit.class);
-		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Miss.class);
+		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Expired.class);
+		try (DurableTier later = tierAt(end.plusSeconds(3600))) {
+			assertThat(later.loadForMerge("long")).isInstanceOf(Lookup.Hit.class);
+		}
 	}
 
 	@Test
 	void load_ofACorruptRow_isAMissThatLeavesTheRowAndTheOthersAlone() {
-		this.tier.insert(session("good", 1), false);
-		this.tier.insert(session("bad", 1), false);
+		this.tier.insert(session("good", 1), false, null);
+		this.tier.insert(session("bad", 1), false, null);
 		byte[] garbage = { 1, 2, 3 };
 		this.jdbc.update("update resilient_session set attributes = ? where session_id = 'bad'", garbage);
 		for (int i = 0; i < 2; i++) {
@@ -137,13 +143,13 @@ abstract class DurableTierTests {
 	@Test
 	void load_whileTheSessionIsWritten_alwaysReadsAWholeState() throws Exception {
 		byte[] value = new byte[100_000];
-		this.tier.insert(new SessionRecord("busy", 1, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", value)), false);
+		this.tier.insert(new SessionRecord("busy", 1, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", value)), false, null);
 		ExecutorService executor = Executors.newSingleThreadExecutor();
 		try {
 			Future<?> writer = executor.submit(() -> {
 				for (long version = 2; version < 300; version++) {
 					this.tier.update(new SessionRecord("busy", version, NOW, NOW, HALF_AN_HOUR, null,
-							Map.of("a", new byte[100_000 + (int) version])), null, false);
+							Map.of("a", new byte[100_000 + (int) version])), null, false, null);
 				}
 			});
 			while (!writer.isDone()) {
@@ -159,7 +165,7 @@ abstract class DurableTierTests {
 
 	@Test
 	void update_byManyWithTheSameBase_letsExactlyOneWin() throws Exception {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		List<Callable<Boolean>> writers = new ArrayList<>();
 		CyclicBarrier start = new CyclicBarrier(4);
 		for (int i = 0; i < 4; i++) {
@@ -168,7 +174,7 @@ abstract class DurableTierTests {
 				start.await();
 				return this.tier.update(
 						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), null,
-						false);
+						false, null);
 			});
 		}
 		assertThat(inParallel(writers)).containsOnlyOnce(true);
@@ -179,20 +185,20 @@ abstract class DurableTierTests {
 	@Test
 	void update_changesThePrincipalOnlyIfToldTo() {
 		SessionRecord first = new SessionRecord("s", 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of());
-		this.tier.insert(first, false);
-		this.tier.update(session("s", 2), null, false);
+		this.tier.insert(first, false, null);
+		this.tier.update(session("s", 2), null, false, null);
 		assertThat(hit("s").principalName()).isEqualTo("alice");
-		this.tier.update(session("s", 3), new Principal("bob"), false);
+		this.tier.update(session("s", 3), new Principal("bob"), false, null);
 		assertThat(hit("s").principalName()).isEqualTo("bob");
-		this.tier.update(session("s", 4), new Principal(null), false);
+		this.tier.update(session("s", 4), new Principal(null), false, null);
 		assertThat(hit("s").principalName()).isNull();
 	}
 
 	@Test
 	void update_neverMovesTheLastAccessBackwards() {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(90))));
-		this.tier.update(session("s", 2), null, false);
+		this.tier.update(session("s", 2), null, false, null);
 		assertThat(hit("s").lastAccessedTime()).isEqualTo(NOW.plusSeconds(90));
 		// 12:00:30 + 90 s + 30 min + 30 s, rounded up to the minute
 		assertThat(expiresAt("s")).isEqualTo(Instant.parse("2026-03-01T12:33:00Z"));
@@ -201,8 +207,8 @@ abstract class DurableTierTests {
 	@Test
 	void update_ofAnIntervalBeyondTheRangeOfMilliseconds_isKept() {
 		Duration years = Duration.ofSeconds(Integer.MAX_VALUE);
-		this.tier.insert(session("s", 1), false);
-		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false);
+		this.tier.insert(session("s", 1), false, null);
+		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 		assertThat(hit("s").maxInactiveInterval()).isEqualTo(years);
 		assertThat(expiresAt("s")).isAfter(NOW.plus(years));
@@ -210,13 +216,13 @@ abstract class DurableTierTests {
 
 	@Test
 	void end_emptiesTheRow_andAnswersTheVersionOnce() {
-		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])),
-				false);
-		assertThat(this.tier.end("s", false)).hasValue(5);
-		assertThat(this.tier.end("s", false)).isEmpty();
-		assertThat(this.tier.end("unknown", false)).hasValue(1);
-		assertThat(this.tier.end("unknown", false)).isEmpty();
-		assertThat(this.tier.insert(session("unknown", 1), false)).isFalse();
+		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])), false,
+				null);
+		assertThat(this.tier.end("s", false, HALF_AN_HOUR)).hasValue(5);
+		assertThat(this.tier.end("s", false, HALF_AN_HOUR)).isEmpty();
+		assertThat(this.tier.end("unknown", false, HALF_AN_HOUR)).hasValue(1);
+		assertThat(this.tier.end("unknown", false, HALF_AN_HOUR)).isEmpty();
+		assertThat(this.tier.insert(session("unknown", 1), false, null)).isFalse();
 		assertThat(this.jdbc.queryForMap("select principal_name, state from resilient_session where session_id = 's'"))
 			.containsEntry("principal_name", null);
 		byte[] rest = this.jdbc.queryForObject("select attributes from resilient_session where session_id = 's'",
@@ -226,8 +232,8 @@ abstract class DurableTierTests {
 
 	@Test
 	void changeId_endsTheOldRowAndInsertsTheNewOne() {
-		this.tier.insert(session("old", 1), false);
-		assertThat(this.tier.changeId("old", session("new", 2), true)).isTrue();
+		this.tier.insert(session("old", 1), false, null);
+		assertThat(this.tier.changeId("old", session("new", 2), true, null)).isTrue();
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
@@ -235,35 +241,215 @@ abstract class DurableTierTests {
 
 	@Test
 	void changeId_ofAnotherVersion_changesNothing() {
-		this.tier.insert(session("old", 1), false);
-		this.tier.update(session("old", 2), null, false);
-		assertThat(this.tier.changeId("old", session("new", 2), false)).isFalse();
+		this.tier.insert(session("old", 1), false, null);
+		this.tier.update(session("old", 2), null, false, null);
+		assertThat(this.tier.changeId("old", session("new", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(2);
 		assertThat(load("new")).isInstanceOf(Lookup.Miss.class);
 	}
 
 	@Test
 	void changeId_toAnIdThatExists_changesNothing() {
-		this.tier.insert(session("old", 1), false);
-		this.tier.insert(session("taken", 7), false);
-		assertThat(this.tier.changeId("old", session("taken", 2), false)).isFalse();
+		this.tier.insert(session("old", 1), false, null);
+		this.tier.insert(session("taken", 7), false, null);
+		assertThat(this.tier.changeId("old", session("taken", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(1);
 		assertThat(hit("taken").version()).isEqualTo(7);
 	}
 
 	@Test
 	void changeId_thatFailsHalfWay_leavesTheOldSessionActive() {
-		this.tier.insert(session("old", 1), false);
+		this.tier.insert(session("old", 1), false, null);
 		assertThatExceptionOfType(RuntimeException.class)
-			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false));
+			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false, null));
 		assertThat(hit("old").version()).isEqualTo(1);
+	}
+
+	@Test
+	void versions_tellThoseOfAllThatHaveARow() {
+		this.tier.insert(session("one", 1), false, null);
+		this.tier.insert(session("seven", 7), false, null);
+		this.tier.insert(session("ended", 3), false, null);
+		this.tier.end("ended", false, HALF_AN_HOUR);
+		assertThat(this.tier.versions(List.of("one", "seven", "ended", "unknown"))).isEqualTo(Map.of("one",
+				new RowVersion(1, false), "seven", new RowVersion(7, false), "ended", new RowVersion(4, true)));
+		assertThat(this.tier.versions(List.of())).isEmpty();
+	}
+
+	@Test
+	void persistedWrites_areKeptUntilOthersAreGiven() {
+		assertThat(this.tier.persistedWrites("unknown")).isEmpty();
+		this.tier.insert(session("plain", 1), false, null);
+		assertThat(this.tier.persistedWrites("plain")).isEmpty();
+		this.tier.insert(session("s", 1), false, "a");
+		this.tier.update(session("s", 2), null, false, null);
+		assertThat(this.tier.persistedWrites("s")).isEqualTo("a");
+		this.tier.update(session("s", 3), new Principal("alice"), false, "a,b");
+		assertThat(this.tier.persistedWrites("s")).isEqualTo("a,b");
+		this.tier.changeId("s", session("t", 4), false, null);
+		assertThat(this.tier.persistedWrites("t")).isEqualTo("a,b");
+		this.tier.changeId("t", session("u", 5), false, "c");
+		assertThat(this.tier.persistedWrites("u")).isEqualTo("c");
+	}
+
+	@Test
+	void end_keepsTheRowForAsLongAsAnyCopyCanLive() {
+		this.tier.insert(session("s", 1), false, null);
+		this.tier.insert(session("old", 1), false, null);
+		Instant later = NOW.plus(Duration.ofMinutes(20));
+		try (DurableTier then = tierAt(later)) {
+			then.end("s", false, Duration.ofHours(7));
+			then.end("unknown", false, Duration.ofHours(7));
+			then.changeId("old", session("new", 2), false, null);
+		}
+		assertThat(expiresAt("s")).isBetween(later.plus(Duration.ofMinutes(40)), later.plus(Duration.ofMinutes(41)));
+		assertThat(expiresAt("old")).isEqualTo(expiresAt("s"));
+		assertThat(expiresAt("unknown")).isBetween(later.plus(Duration.ofMinutes(430)),
+				later.plus(Duration.ofMinutes(431)));
+	}
+
+	@Test
+	void findExpired_findsThoseWhoseExactExpiryHasPassed_oldestFirst() {
+		for (int i = 0; i < 6; i++) {
+			Instant accessed = NOW.minus(Duration.ofHours(1)).plusSeconds(i * 120L);
+			this.tier.insert(new SessionRecord("s" + i, 1, accessed, accessed, HALF_AN_HOUR, null, Map.of()), false,
+					null);
+		}
+		this.tier.insert(session("alive", 1), false, null);
+		this.tier.end("s3", false, HALF_AN_HOUR);
+		this.jdbc.update("update resilient_session set attributes = ? where session_id in ('s0', 's2')",
+				new byte[] { 1 });
+		assertThat(this.tier.findExpired(NOW, 2)).extracting(SessionRecord::id).containsExactly("s1", "s4");
+		assertThat(this.tier.findExpired(NOW, 10)).extracting(SessionRecord::id).containsExactly("s1", "s4", "s5");
+		// Whatever the coarse expiry says, the exact one counts.
+		this.jdbc.update("update resilient_session set expires_at = ?", NOW.toEpochMilli());
+		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE).plusSeconds(5);
+		assertThat(this.tier.findExpired(end.minusMillis(1), 10)).extracting(SessionRecord::id).doesNotContain("alive");
+		assertThat(this.tier.findExpired(end, 10)).extracting(SessionRecord::id).contains("alive");
+	}
+
+	@Test
+	void expire_byManyAtOnce_isTrueForOne() throws Exception {
+		this.tier.insert(session("s", 1), false, null);
+		SessionRecord found = hit("s");
+		Instant end = NOW.plusSeconds(7200);
+		CyclicBarrier start = new CyclicBarrier(4);
+		assertThat(inParallel(Collections.nCopies(4, () -> {
+			start.await();
+			return this.tier.expire(found, end);
+		}))).containsOnlyOnce(true);
+		assertThat(load("s")).isInstanceOf(Lookup.Ended.class);
+		assertThat(this.tier.versions(List.of("s"))).containsValue(new RowVersion(2, true));
+		assertThat(expiresAt("s")).isBetween(end.plusSeconds(600), end.plusSeconds(660));
+	}
+
+	@Test
+	void expire_ofARowThatWasWrittenTouchedOrEnded_changesNothing() {
+		for (String id : List.of("written", "touched", "ended")) {
+			this.tier.insert(session(id, 1), false, null);
+		}
+		this.tier.update(session("written", 2), null, false, null);
+		this.tier.touch(List.of(new Touch("touched", NOW.plusMillis(1))));
+		this.tier.end("ended", false, HALF_AN_HOUR);
+		for (String id : List.of("written", "touched", "ended", "unknown")) {
+			assertThat(this.tier.expire(session(id, 1), NOW)).isFalse();
+		}
+		assertThat(load("written")).isInstanceOf(Lookup.Hit.class);
+		assertThat(load("touched")).isInstanceOf(Lookup.Hit.class);
+	}
+
+	@Test
+	void purge_deletesEndedRowsWhoseTimeHasCome_andOfWhichRedisKnows() {
+		for (String id : List.of("one", "two", "three", "pending", "active")) {
+			this.tier.insert(session(id, 1), false, null);
+		}
+		for (String id : List.of("one", "two", "three")) {
+			this.tier.end(id, false, HALF_AN_HOUR);
+		}
+		this.tier.end("pending", true, HALF_AN_HOUR);
+		assertThat(this.tier.purge(NOW.plusSeconds(2390), 10)).isZero();
+		Instant then = NOW.plus(Duration.ofMinutes(41));
+		assertThat(this.tier.purge(then, 2)).isEqualTo(2);
+		assertThat(this.tier.purge(then, 2)).isEqualTo(1);
+		assertThat(this.tier.purge(then, 2)).isZero();
+		assertThat(this.tier.versions(List.of("one", "two", "three", "pending", "active"))).containsOnlyKeys("pending",
+				"active");
+	}
+
+	@Test
+	void findRecent_pagesThroughAllThatAreAlive_thoseThatExpireLastFirst() {
+		for (int i = 0; i < 25; i++) {
+			Instant accessed = NOW.minusSeconds(i * 20L);
+			this.tier.insert(new SessionRecord("s" + i, 1, accessed, accessed, HALF_AN_HOUR, null, Map.of()), false,
+					null);
+		}
+		this.tier.end("s7", false, HALF_AN_HOUR);
+		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 's8'");
+		List<String> found = new ArrayList<>();
+		RecentPage.Position next = null;
+		do {
+			RecentPage page = this.tier.findRecent(next, 4);
+			page.sessions().forEach((session) -> found.add(session.id()));
+			next = page.next();
+		}
+		while (next != null);
+		assertThat(found).doesNotHaveDuplicates().hasSize(23).doesNotContain("s7", "s8");
+		assertThat(found.stream().map(this::expiresAt)).isSortedAccordingTo(Comparator.reverseOrder());
+	}
+
+	@Test
+	void lease_isOneOwnersUntilItIsReleasedOrRunsOut() {
+		Duration hour = Duration.ofHours(1);
+		assertThat(this.tier.acquireLease("work", "a", hour)).isEmpty();
+		assertThat(this.tier.acquireLease("work", "b", hour)).isNull();
+		assertThat(this.tier.acquireLease("other work", "b", hour)).isEmpty();
+		assertThat(this.tier.acquireLease("work", "a", hour)).isEmpty();
+		assertThat(this.tier.renewLease("work", "a", hour, "half")).isTrue();
+		assertThat(this.tier.renewLease("work", "b", hour, "all")).isFalse();
+		this.tier.releaseLease("work", "b");
+		assertThat(this.tier.acquireLease("work", "b", hour)).isNull();
+		this.tier.releaseLease("work", "a");
+		assertThat(this.tier.renewLease("work", "a", hour, "all")).isFalse();
+		assertThat(this.tier.acquireLease("work", "b", Duration.ZERO)).isEqualTo("half");
+		assertThat(this.tier.renewLease("work", "b", Duration.ZERO, "")).isTrue();
+		assertThat(this.tier.acquireLease("work", "c", hour)).isEmpty();
+		assertThat(this.tier.renewLease("work", "b", hour, "all")).isFalse();
+	}
+
+	@Test
+	void acquireLease_byManyAtOnce_isOnesOnly() throws Exception {
+		for (int round = 0; round < 20; round++) {
+			String name = "lease" + round / 2;
+			CyclicBarrier start = new CyclicBarrier(4);
+			List<Callable<Boolean>> nodes = new ArrayList<>();
+			for (int i = 0; i < 4; i++) {
+				String owner = "node" + i;
+				nodes.add(() -> {
+					start.await();
+					return this.tier.acquireLease(name, owner, Duration.ofHours(1)) != null;
+				});
+			}
+			assertThat(inParallel(nodes)).containsOnlyOnce(true);
+			// In every other round there is a row.
+			this.jdbc.update("update resilient_session_lease set expires_at = 0");
+		}
+	}
+
+	@Test
+	void clockOffset_isThatOfTheLastProbe() {
+		try (DurableTier behind = new DurableTier(this.pool, settings(this.platform),
+				Clock.offset(Clock.systemUTC(), Duration.ofHours(-1)), SessionStoreListener.NO_OP)) {
+			assertThat(behind.clockOffset()).isZero();
+			behind.probe();
+			assertThat(behind.clockOffset()).isCloseTo(3_600_000, Offset.offset(2_000L));
+		}
 	}
 
 	@Test
 	void touch_ofManyInAnyOrder_onManyThreads_movesEachForward() throws Exception {
 		List<Touch> forwards = new ArrayList<>();
 		for (int i = 0; i < 50; i++) {
-			this.tier.insert(session("s" + i, 1), false);
+			this.tier.insert(session("s" + i, 1), false, null);
 			forwards.add(new Touch("s" + i, NOW.plusMillis(i + 1)));
 		}
 		List<Touch> backwards = new ArrayList<>(forwards);
@@ -276,7 +462,7 @@ abstract class DurableTierTests {
 
 	@Test
 	void touch_withinTheSameMinute_leavesTheIndexedExpiryAlone() {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		Instant before = expiresAt("s");
 		this.tier.touch(List.of(new Touch("s", NOW.minusSeconds(1))));
 		assertThat(expiresAt("s")).isEqualTo(before);
@@ -288,22 +474,22 @@ abstract class DurableTierTests {
 
 	@Test
 	void settled_ofAnOlderVersion_keepsTheMark() {
-		this.tier.insert(session("s", 1), true);
-		assertThat(this.tier.update(session("s", 2), null, false)).isTrue();
+		this.tier.insert(session("s", 1), true, null);
+		assertThat(this.tier.update(session("s", 2), null, false, null)).isTrue();
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null)))).isZero();
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null)))).isEqualTo(1);
 		assertThat(this.tier.pending("", 10)).isEmpty();
 		this.tier.markPending("s");
 		assertThat(this.tier.pending("", 10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
-		this.tier.end("s", false);
+		this.tier.end("s", false, HALF_AN_HOUR);
 		assertThat(this.tier.pending("", 10)).containsExactly(new PendingRow("s", 3, null));
 	}
 
 	@Test
 	void pending_withRowsThatCannotBeRead_goesOnToThoseThatCan() {
 		for (int i = 10; i < 20; i++) {
-			this.tier.insert(session("s" + i, 1), true);
+			this.tier.insert(session("s" + i, 1), true, null);
 		}
 		this.jdbc.update("update resilient_session set attributes = ? where session_id < 's14'", new byte[] { 1 });
 		assertThat(this.tier.pending("", 3)).extracting(PendingRow::id).containsExactly("s14", "s15", "s16");
@@ -314,10 +500,10 @@ abstract class DurableTierTests {
 	@Test
 	void findByPrincipalName_findsTheActiveSessionsThatHaveNotExpired() {
 		for (String id : List.of("one", "two", "ended", "stale")) {
-			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false);
+			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false, null);
 		}
-		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false);
-		this.tier.end("ended", false);
+		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false, null);
+		this.tier.end("ended", false, HALF_AN_HOUR);
 		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 'stale'");
 		assertThat(this.tier.findByPrincipalName("alice")).extracting(SessionRecord::id)
 			.containsExactlyInAnyOrder("one", "two");
@@ -329,7 +515,7 @@ abstract class DurableTierTests {
 		String prefix = "x".repeat(512);
 		for (String name : List.of(prefix, prefix + "a", prefix + "b")) {
 			this.tier.insert(new SessionRecord("of" + name.length() + name.charAt(name.length() - 1), 1, NOW, NOW,
-					HALF_AN_HOUR, name, Map.of()), false);
+					HALF_AN_HOUR, name, Map.of()), false, null);
 		}
 		assertThat(this.tier.findByPrincipalName(prefix)).extracting(SessionRecord::id).containsExactly("of512x");
 		assertThat(this.tier.findByPrincipalName(prefix + "a")).extracting(SessionRecord::id).containsExactly("of513a");
@@ -352,10 +538,10 @@ abstract class DurableTierTests {
 		this.jdbc.execute("create table orders (id int)");
 		new TransactionTemplate(new DataSourceTransactionManager(this.pool)).executeWithoutResult((status) -> {
 			this.jdbc.update("insert into orders values (1)");
-			tier.insert(session("s", 1), false);
-			tier.update(session("s", 2), null, false);
-			tier.insert(session("old", 1), false);
-			tier.changeId("old", session("new", 2), false);
+			tier.insert(session("s", 1), false, null);
+			tier.update(session("s", 2), null, false, null);
+			tier.insert(session("old", 1), false, null);
+			tier.changeId("old", session("new", 2), false, null);
 			tier.markPending("s");
 			tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 			assertThat(tier.findByPrincipalName("nobody")).isEmpty();
@@ -375,10 +561,10 @@ abstract class DurableTierTests {
 			manual.setAutoCommit(false);
 			try (DurableTier onManual = new DurableTier(manual, settings(this.platform),
 					Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
-				onManual.insert(session("s", 1), false);
-				onManual.update(session("s", 2), null, false);
+				onManual.insert(session("s", 1), false, null);
+				onManual.update(session("s", 2), null, false, null);
 				onManual.markPending("s");
-				onManual.changeId("s", session("t", 3), false);
+				onManual.changeId("s", session("t", 3), false, null);
 			}
 			assertThat(hit("t").version()).isEqualTo(3);
 			assertThat(this.tier.pending("", 10)).hasSize(1);

@@ -50,18 +50,22 @@ class PostgresDurableTierTests extends DurableTierTests {
 						new DurableSettings(Duration.ofMillis(500), Duration.ZERO, Platform.POSTGRESQL),
 						Clock.systemUTC(), SessionStoreListener.NO_OP)) {
 			calls.put("load", () -> limited.load(List.of("s")));
-			calls.put("insert", () -> limited.insert(session("t", 1), false));
-			calls.put("update", () -> limited.update(session("s", 2), null, false));
+			calls.put("insert", () -> limited.insert(session("t", 1), false, null));
+			calls.put("update", () -> limited.update(session("s", 2), null, false, null));
 			SessionRecord base = session("s", 2);
 			calls.put("large update", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
-					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false));
-			calls.put("end", () -> limited.end("s", false));
-			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false));
+					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false, null));
+			calls.put("end", () -> limited.end("s", false, Duration.ofMinutes(30)));
+			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false, null));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
 			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));
 			calls.put("settled", () -> limited.settled(List.of(new PendingRow("s", 1, null))));
 			calls.put("findByPrincipalName", () -> limited.findByPrincipalName("alice"));
+			calls.put("versions", () -> limited.versions(List.of("s")));
+			calls.put("findExpired", () -> limited.findExpired(base.expiresAt(), 10));
+			calls.put("purge", () -> limited.purge(base.expiresAt(), 10));
+			calls.put("acquireLease", () -> limited.acquireLease("work", "a", Duration.ofHours(1)));
 			calls.put("probe", limited::probe);
 			calls.forEach((name, call) -> {
 				limited.probe();
