@@ -202,7 +202,7 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		}
 		RequestScope.forget(id);
 		try {
-			this.writePath.end(id);
+			this.writePath.end(id, this.settings.ttl().max());
 		}
 		catch (TierUnavailableException ex) {
 			throw unavailable(id, "ended", ex);

@@ -11,6 +11,7 @@ import io.github.resilientsession.circuit.TierProber;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.SchemaVersionException;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.reconcile.PendingReconciler;
@@ -23,6 +24,9 @@ import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The whole of it: the two tiers, their circuits, the paths between them and the
@@ -37,6 +41,8 @@ public final class ResilientSessions implements AutoCloseable {
 	private static final Duration FIRST_PROBE = Duration.ofSeconds(5);
 
 	private static final SecureRandom RANDOM = new SecureRandom();
+
+	private static final Logger logger = LoggerFactory.getLogger(ResilientSessions.class);
 
 	private final RedisTier redis;
 
@@ -68,14 +74,18 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private boolean prepared;
 
+	private volatile boolean started;
+
+	private volatile @Nullable SchemaVersionException mismatch;
+
 	/**
 	 * Put the parts together.
 	 * @param redis the Redis tier, closed with this
 	 * @param durable the durable tier, closed with this
 	 * @param codec serializes attributes
 	 * @param settings the settings of all parts
-	 * @param prepareDurable run once, when the durable store is first reached, for
-	 * example to create its table; tried again while it throws
+	 * @param prepareDurable run once, when the durable store is first reached and before
+	 * anything else is, for example to create its tables; tried again while it throws
 	 * @param clock the time
 	 * @param listener is told what the stores do
 	 */
@@ -88,6 +98,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.mode = settings.flow().mode();
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
+		this.durableCircuit.openUntilProbed();
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable());
 		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(), touches,
 				ResilientSessions::newToken, clock, listener);
@@ -158,9 +169,17 @@ public final class ResilientSessions implements AutoCloseable {
 	/**
 	 * Connect and start the background work. Returns after ten seconds at the latest,
 	 * whether the tiers answer or not; at once where they answer or refuse.
+	 * @throws SchemaVersionException if the durable store answers, and its tables are
+	 * older or newer than this library needs. If it answers later than that, it stays cut
+	 * off.
 	 */
 	public void start() {
 		this.durableProber.start(FIRST_PROBE);
+		this.started = true;
+		SchemaVersionException found = this.mismatch;
+		if (found != null) {
+			throw found;
+		}
 		this.redisProber.start(FIRST_PROBE);
 		this.reconciler.start();
 		if (this.mode == Mode.ACTIVE) {
@@ -185,11 +204,25 @@ public final class ResilientSessions implements AutoCloseable {
 	 */
 	private void probeDurable() {
 		if (!this.prepared) {
-			this.prepareDurable.run();
+			try {
+				this.prepareDurable.run();
+			}
+			catch (SchemaVersionException ex) {
+				report(ex);
+				throw ex;
+			}
 			this.prepared = true;
 		}
 		this.durable.probe();
 		this.clock.putRight(this.durable.clockOffset());
+	}
+
+	private void report(SchemaVersionException ex) {
+		boolean first = this.mismatch == null;
+		this.mismatch = ex;
+		if (first && this.started) {
+			logger.error("The database for sessions stays cut off. {} {}", ex.getMessage(), ex.action());
+		}
 	}
 
 	/**

@@ -342,7 +342,8 @@ public final class SessionNode implements AutoCloseable {
 		 */
 		public SessionNode start() {
 			SessionNode node = new SessionNode(this);
-			await().until(() -> node.redisIsCutOff() || node.durableIsCutOff() || node.trustsRedis());
+			await().until(() -> this.mode == Mode.SHADOW || node.redisIsCutOff() || node.durableIsCutOff()
+					|| node.trustsRedis());
 			return node;
 		}
 

@@ -48,6 +48,11 @@ public final class TierCircuit {
 
 	private volatile @Nullable Throwable lastFailure;
 
+	/**
+	 * Whether anybody has been told that the circuit is open.
+	 */
+	private boolean announced;
+
 	private volatile Runnable whenOpened = () -> {
 	};
 
@@ -113,6 +118,9 @@ public final class TierCircuit {
 		this.breaker.onError(nanos, TimeUnit.NANOSECONDS, ex);
 		if (isOpen() && !wasOpen) {
 			this.lastFailure = ex;
+			synchronized (this.transition) {
+				this.announced = true;
+			}
 			opened(ex);
 		}
 	}
@@ -158,12 +166,25 @@ public final class TierCircuit {
 	void cutOff(Throwable cause) {
 		this.lastFailure = cause;
 		synchronized (this.transition) {
-			if (isOpen()) {
+			if (isOpen() && this.announced) {
 				return;
 			}
-			this.breaker.transitionToOpenState();
+			if (!isOpen()) {
+				this.breaker.transitionToOpenState();
+			}
+			this.announced = true;
 		}
 		opened(cause);
+	}
+
+	/**
+	 * Keep every call away from the tier until a probe has found it ready, without
+	 * calling that a failure.
+	 */
+	public void openUntilProbed() {
+		synchronized (this.transition) {
+			this.breaker.transitionToOpenState();
+		}
 	}
 
 	/**
@@ -213,6 +234,7 @@ public final class TierCircuit {
 	 * @return whether the circuit is closed
 	 */
 	boolean close() {
+		boolean tell;
 		synchronized (this.transition) {
 			if (!isOpen()) {
 				return true;
@@ -223,9 +245,13 @@ public final class TierCircuit {
 			this.breaker.transitionToClosedState();
 			this.settling = false;
 			this.missedWrites = false;
+			tell = this.announced;
+			this.announced = false;
 		}
-		this.listener.onBreaker(this.tier, false);
-		logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		if (tell) {
+			this.listener.onBreaker(this.tier, false);
+			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
+		}
 		return true;
 	}
 

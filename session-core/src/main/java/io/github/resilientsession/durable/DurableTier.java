@@ -3,7 +3,7 @@ package io.github.resilientsession.durable;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -38,9 +38,15 @@ public final class DurableTier implements AutoCloseable {
 
 	private static final Logger logger = LoggerFactory.getLogger(DurableTier.class);
 
+	private static final Duration EXPIRED_FOR = Duration.ofSeconds(5);
+
 	private final DataSource dataSource;
 
 	private final SessionRows rows;
+
+	private final SchemaVersion schema;
+
+	private final Leases leases;
 
 	private final PersistenceUnit unit;
 
@@ -50,12 +56,12 @@ public final class DurableTier implements AutoCloseable {
 
 	private final SessionStoreListener listener;
 
+	private volatile long clockOffset;
+
 	private final Cache<String, Boolean> reported = Caffeine.newBuilder()
 		.maximumSize(1_000)
 		.expireAfterWrite(Duration.ofHours(1))
 		.build();
-
-	private volatile long clockOffset;
 
 	/**
 	 * Create a tier; the database may be down.
@@ -66,7 +72,10 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public DurableTier(DataSource dataSource, DurableSettings settings, Clock clock, SessionStoreListener listener) {
 		this.dataSource = new TimeLimitedDataSource(dataSource, settings.timeLimit());
-		this.rows = new SessionRows(this.dataSource, settings);
+		Statements statements = new Statements(this.dataSource, settings.timeLimit());
+		this.rows = new SessionRows(statements, settings);
+		this.schema = new SchemaVersion(statements);
+		this.leases = new Leases(statements, settings.platform());
 		this.unit = new PersistenceUnit(this.dataSource, settings.platform());
 		this.settings = settings;
 		this.clock = clock;
@@ -76,7 +85,7 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Load sessions with one statement.
 	 * @param ids the sessions' ids
-	 * @return for every id a hit, a miss (also if it cannot be read), expired or ended
+	 * @return for every id a hit, expired, ended, or a miss (also if it cannot be read)
 	 */
 	public Map<String, Lookup> load(Collection<String> ids) {
 		return load(ids, false);
@@ -98,12 +107,13 @@ public final class DurableTier implements AutoCloseable {
 		for (SessionRow row : this.rows.load(ids)) {
 			if (row.isEnded()) {
 				found.put(row.id(), new Lookup.Ended());
-				continue;
 			}
-			SessionRecord session = read(row);
-			if (session != null) {
-				boolean expired = !expiredToo && row.isExpiredAt(this.clock.instant(), this.settings);
-				found.put(row.id(), expired ? new Lookup.Expired(session) : new Lookup.Hit(session));
+			else {
+				SessionRecord session = read(row);
+				boolean alive = expiredToo || !row.isExpiredAt(this.clock.instant(), this.settings);
+				if (session != null) {
+					found.put(row.id(), alive ? new Lookup.Hit(session) : new Lookup.Expired(session));
+				}
 			}
 		}
 		return found;
@@ -126,14 +136,36 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
+	 * Tell the versions of sessions with one statement.
+	 * @param ids the sessions' ids
+	 * @return the versions by id; none for an id without a row
+	 */
+	public Map<String, RowVersion> versions(Collection<String> ids) {
+		return this.rows.versions(ids);
+	}
+
+	/**
 	 * Insert a session.
 	 * @param session the session
 	 * @param redisPending whether Redis is not going to be told
-	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, if any; at most 2048 characters
 	 * @return false if there is a row of that id already
 	 */
 	public boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
 		return this.rows.insert(session, redisPending, persistedWrites);
+	}
+
+	/**
+	 * What names the writes merged into a session that were made without the database.
+	 * @param id the session's id
+	 * @return what the last write that named any has given; empty if there is none
+	 */
+	public String persistedWrites(String id) {
+		return this.unit.inTransaction((repository) -> {
+			String writes = repository.findPersistedWrites(id);
+			return (writes != null) ? writes : "";
+		});
 	}
 
 	/**
@@ -142,8 +174,8 @@ public final class DurableTier implements AutoCloseable {
 	 * @param principal its new principal, or {@code null} to keep the one it has
 	 * @param redisPending whether Redis is not going to be told; a mark that is there
 	 * stays
-	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
-	 * to keep those that are there
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, or {@code null} to keep what there is; at most 2048 characters
 	 * @return whether the session was of the version before
 	 */
 	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
@@ -156,31 +188,152 @@ public final class DurableTier implements AutoCloseable {
 	 * @param oldId the id so far
 	 * @param next the session's next state, with its new id
 	 * @param redisPending whether Redis is not going to be told
-	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, or {@code null} to keep what the old row has; at most 2048 characters
 	 * @return whether the old row was active and of the version before
 	 */
 	public boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
-		return this.rows.changeId(oldId, next, redisPending, persistedWrites);
+		return this.rows.changeId(oldId, next, this.clock.instant(), redisPending, persistedWrites);
 	}
 
 	/**
-	 * End a session. Its row stays, without attributes; where there is none, since plain
-	 * Spring Session has created it, there is one afterwards, so that no slower request
-	 * can store the session again.
+	 * End a session. Its row stays, without attributes, for longer than any copy of the
+	 * session can live; where there is none, since plain Spring Session has created it,
+	 * there is one afterwards, so that no slower request can store the session again.
 	 * @param id the session's id
 	 * @param redisPending whether Redis is not going to be told
-	 * @return the version with which it ended, or empty if it had ended before
+	 * @param keep how long a session that has no row can live: its row stays for that
+	 * long
+	 * @return the version with which it ended, 1 if it had no row; empty if it had ended
+	 * before
 	 */
-	public OptionalLong end(String id, boolean redisPending) {
-		OptionalLong ended = this.rows.end(id, redisPending);
+	public OptionalLong end(String id, boolean redisPending, Duration keep) {
+		Instant now = this.clock.instant();
+		OptionalLong ended = this.rows.end(id, now, redisPending);
 		if (ended.isPresent()) {
 			return ended;
 		}
-		if (this.rows.insertEnded(id, this.clock.instant(), redisPending)) {
+		if (this.rows.insertEnded(id, now, keep, redisPending)) {
 			return OptionalLong.of(1);
 		}
 		// Ended before, or stored by another request just now.
-		return this.rows.end(id, redisPending);
+		return this.rows.end(id, now, redisPending);
+	}
+
+	/**
+	 * Find active sessions that have expired, for at least five seconds and longer than
+	 * any touch may take to reach its row; those that expired first come first.
+	 * @param now the time
+	 * @param limit how many to return at most
+	 * @return the sessions, those that cannot be read left out; fewer than the limit only
+	 * if there are no more
+	 */
+	public List<SessionRecord> findExpired(Instant now, int limit) {
+		List<SessionRecord> expired = new ArrayList<>();
+		RecentPage.Position from = new RecentPage.Position(0, "");
+		boolean more = true;
+		while (more && expired.size() < limit) {
+			RecentPage.Position after = from;
+			Limit missing = Limit.of(limit - expired.size());
+			List<SessionRow> page = this.unit
+				.inTransaction((repository) -> repository.findExpiredAfter(now.toEpochMilli(),
+						now.minus(EXPIRED_FOR).toEpochMilli(), this.settings.touchGrace().toMillis(),
+						DurableSettings.GRACE_DIVISOR, after.expiresAt(), after.id(), missing));
+			for (SessionRow row : page) {
+				SessionRecord session = read(row);
+				if (session != null) {
+					expired.add(session);
+				}
+				from = new RecentPage.Position(row.expiresAt(), row.id());
+			}
+			more = page.size() == missing.max();
+		}
+		return expired;
+	}
+
+	/**
+	 * End a session that has expired, unless it was written, touched or ended since.
+	 * @param row the session as it was found
+	 * @param now the time
+	 * @return true for exactly one caller
+	 */
+	public boolean expire(SessionRecord row, Instant now) {
+		return this.rows.expire(row, now);
+	}
+
+	/**
+	 * Delete rows of sessions that ended so long ago that nothing can hold a copy any
+	 * more; none of which Redis has yet to be told.
+	 * @param now the time
+	 * @param limit how many to delete at most
+	 * @return how many were deleted
+	 */
+	public int purge(Instant now, int limit) {
+		return this.unit.inTransaction((repository) -> repository.purge(now.toEpochMilli(), limit));
+	}
+
+	/**
+	 * Find active sessions that have not expired, those that expire last first.
+	 * @param after where to go on; {@code null} for the first page
+	 * @param limit how many rows to look at
+	 * @return some of the sessions
+	 */
+	public RecentPage findRecent(RecentPage.@Nullable Position after, int limit) {
+		RecentPage.Position from = (after != null) ? after : new RecentPage.Position(Long.MAX_VALUE, "");
+		Instant now = this.clock.instant();
+		List<SessionRow> page = this.unit.inTransaction((repository) -> repository.findRecentBefore(now.toEpochMilli(),
+				from.expiresAt(), from.id(), Limit.of(limit)));
+		List<SessionRecord> sessions = new ArrayList<>(page.size());
+		for (SessionRow row : page) {
+			SessionRecord session = row.isExpiredAt(now, this.settings) ? null : read(row);
+			if (session != null) {
+				sessions.add(session);
+			}
+		}
+		SessionRow last = (page.size() == limit) ? page.get(limit - 1) : null;
+		return new RecentPage(sessions, (last != null) ? new RecentPage.Position(last.expiresAt(), last.id()) : null);
+	}
+
+	/**
+	 * Take a lease, or renew one's own. It runs by the database's clock.
+	 * @param name what it is for; at most 64 characters
+	 * @param owner who wants it; at most 64 characters
+	 * @param duration for how long
+	 * @return how far the last owner has come, empty if that is not known; {@code null}
+	 * if somebody else has the lease
+	 */
+	public @Nullable String acquireLease(String name, String owner, Duration duration) {
+		return this.leases.acquire(name, owner, duration);
+	}
+
+	/**
+	 * Renew a lease, also one that has run out if nobody has taken it since.
+	 * @param name what it is for
+	 * @param owner who has it
+	 * @param duration for how long from now
+	 * @param progress how far the owner has come, for the next one; at most 512
+	 * characters
+	 * @return false if the lease is lost
+	 */
+	public boolean renewLease(String name, String owner, Duration duration, String progress) {
+		return this.leases.renew(name, owner, duration, progress);
+	}
+
+	/**
+	 * Give a lease up, if one has it. What was noted as progress stays.
+	 * @param name what it is for
+	 * @param owner who has it
+	 */
+	public void releaseLease(String name, String owner) {
+		this.leases.release(name, owner);
+	}
+
+	/**
+	 * How far the database's clock is ahead of this node's, as the last probe found.
+	 * @return the milliseconds, negative if it is behind; 0 before the first probe
+	 */
+	public long clockOffset() {
+		return this.clockOffset;
 	}
 
 	/**
@@ -286,10 +439,13 @@ public final class DurableTier implements AutoCloseable {
 	 * Whether the database refuses a write for what it is, and would refuse it later as
 	 * well.
 	 * @param failure the failure
-	 * @return whether it is no use to try again
+	 * @return whether it is no use to keep the write until later
 	 */
 	public static boolean isRefusal(Throwable failure) {
 		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof SchemaVersionException) {
+				return true;
+			}
 			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
 				return sql.getSQLState().matches("(22|23|42).*");
 			}
@@ -298,98 +454,34 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * The versions of sessions, with one statement.
-	 * @param ids the sessions' ids
-	 * @return the version by id, for those that have a row
-	 */
-	public Map<String, RowVersion> versions(Collection<String> ids) {
-		return this.rows.versions(ids);
-	}
-
-	/**
-	 * The tokens of the unpersisted writes that were merged into a session's row last.
-	 * @param id the session's id
-	 * @return the tokens, separated by spaces
-	 */
-	public String persistedWrites(String id) {
-		return this.rows.persistedWrites(id);
-	}
-
-	/**
-	 * Active sessions, those first that expire last.
-	 * @param after the position to go on from, or {@code null} for the first page
-	 * @param limit how many rows to look at
-	 * @return the page
-	 */
-	public RecentPage findRecent(RecentPage.@Nullable Position after, int limit) {
-		List<SessionRow> page = this.rows.recent(after, limit, this.clock.millis());
-		List<SessionRecord> sessions = new ArrayList<>(page.size());
-		for (SessionRow row : page) {
-			SessionRecord session = row.isExpiredAt(this.clock.instant(), this.settings) ? null : read(row);
-			if (session != null) {
-				sessions.add(session);
-			}
-		}
-		SessionRow last = (page.size() < limit) ? null : page.get(page.size() - 1);
-		return new RecentPage(sessions, (last != null) ? new RecentPage.Position(last.expiresAt(), last.id()) : null);
-	}
-
-	/**
-	 * Take a lease, or renew one's own. Leases are measured by the database's clock.
-	 * @param name what it is for
-	 * @param owner who wants it
-	 * @param duration how long it is held without being renewed
-	 * @return the progress that was noted last, or {@code null} if another holds it
-	 */
-	public @Nullable String acquireLease(String name, String owner, Duration duration) {
-		return this.rows.acquireLease(name, owner, duration);
-	}
-
-	/**
-	 * Renew a lease.
-	 * @param name what it is for
-	 * @param owner who holds it
-	 * @param duration how long it is held without being renewed again
-	 * @param progress a note for whoever holds it next, at most 512 characters
-	 * @return whether the owner still held it
-	 */
-	public boolean renewLease(String name, String owner, Duration duration, String progress) {
-		return this.rows.renewLease(name, owner, duration, progress);
-	}
-
-	/**
-	 * Give a lease back; its progress stays.
-	 * @param name what it is for
-	 * @param owner who holds it
-	 */
-	public void releaseLease(String name, String owner) {
-		this.rows.releaseLease(name, owner);
-	}
-
-	/**
-	 * How far the database's clock is ahead of this node's, as the last probe saw it.
-	 * @return milliseconds
-	 */
-	public long clockOffset() {
-		return this.clockOffset;
-	}
-
-	/**
-	 * Find out whether the database answers and has the table.
+	 * Find out whether the database answers and has the table, and what time it has.
 	 */
 	public void probe() {
-		this.rows.load(List.of());
 		Clock node = (this.clock instanceof ClusterClock cluster) ? cluster.node() : this.clock;
 		long before = node.millis();
-		long there = this.rows.time();
-		this.clockOffset = there - (before + node.millis()) / 2;
+		long time = this.rows.time();
+		this.clockOffset = time - (before + node.millis()) / 2;
 	}
 
 	/**
-	 * Create the table, unless it exists.
+	 * Find out whether the tables are of the version that this library needs. Writes
+	 * nothing. A database without any of them passes.
+	 * @throws SchemaVersionException if they are older or newer
+	 */
+	public void checkSchema() {
+		this.schema.check();
+	}
+
+	/**
+	 * Create the tables, unless they exist.
+	 * @throws SchemaVersionException if they are older or newer than this library needs;
+	 * nothing is written then
 	 */
 	public void initializeSchema() {
+		checkSchema();
 		new SchemaScript(this.settings.platform()).run(this.dataSource);
+		// Nodes of two versions may have met in an empty database.
+		checkSchema();
 	}
 
 	@Override

@@ -14,13 +14,12 @@ public enum Platform {
 	/**
 	 * H2, 2.3 or later.
 	 */
-	H2("H2", "2.3.232", "insert into resilient_session (%s) values (%s)", "select version from final table (%s)"),
+	H2("H2", "2.3.232", "insert into %s (%s) values (%s)", "select %1$s from final table (%2$s)"),
 
 	/**
 	 * PostgreSQL, 13 or later.
 	 */
-	POSTGRESQL("PostgreSQL", "13.0", "insert into resilient_session (%s) values (%s) on conflict do nothing",
-			"%s returning version");
+	POSTGRESQL("PostgreSQL", "13.0", "insert into %s (%s) values (%s) on conflict do nothing", "%2$s returning %1$s");
 
 	private final String productName;
 
@@ -28,13 +27,13 @@ public enum Platform {
 
 	private final String insert;
 
-	private final String returningVersion;
+	private final String returning;
 
-	Platform(String productName, String productVersion, String insert, String returningVersion) {
+	Platform(String productName, String productVersion, String insert, String returning) {
 		this.productName = productName;
 		this.productVersion = productVersion;
 		this.insert = insert;
-		this.returningVersion = returningVersion;
+		this.returning = returning;
 	}
 
 	/**
@@ -96,12 +95,12 @@ public enum Platform {
 		return "schema-" + name().toLowerCase(Locale.ROOT) + ".sql";
 	}
 
-	String insert(String columns, String placeholders) {
-		return this.insert.formatted(columns, placeholders);
+	String insert(String table, String columns, String placeholders) {
+		return this.insert.formatted(table, columns, placeholders);
 	}
 
-	String returningVersion(String update) {
-		return this.returningVersion.formatted(update);
+	String returning(String column, String update) {
+		return this.returning.formatted(column, update);
 	}
 
 }

@@ -6,18 +6,18 @@ import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Some of the active sessions, those first that expire last.
+ * Some of the active sessions, those that expire last first.
  *
- * @param sessions the sessions, those that cannot be read left out
- * @param next where the next page begins, or {@code null} if this was the last
+ * @param sessions those that have not expired and can be read
+ * @param next where to go on, or {@code null} if there are no more
  */
 public record RecentPage(List<SessionRecord> sessions, @Nullable Position next) {
 
 	/**
-	 * A position between two rows.
+	 * A place between two sessions.
 	 *
-	 * @param expiresAt when the row before it expires, in milliseconds since the epoch
-	 * @param id the id of the row before it
+	 * @param expiresAt the expiry of the row before, in milliseconds since the epoch
+	 * @param id the id of the row before
 	 */
 	public record Position(long expiresAt, String id) {
 

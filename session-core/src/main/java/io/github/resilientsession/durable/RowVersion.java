@@ -1,10 +1,10 @@
 package io.github.resilientsession.durable;
 
 /**
- * What is known of a row without reading all of it.
+ * How far a session has come.
  *
- * @param version its version
- * @param ended whether the session was ended
+ * @param version the committed version
+ * @param ended whether the session was ended with it
  */
 public record RowVersion(long version, boolean ended) {
 

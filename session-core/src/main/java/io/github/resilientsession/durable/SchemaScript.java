@@ -10,7 +10,7 @@ import org.springframework.jdbc.datasource.init.ResourceDatabasePopulator;
 import org.springframework.jdbc.datasource.init.ScriptException;
 
 /**
- * The script that creates the table and its indexes where they are missing.
+ * The script that creates the tables and their indexes where they are missing.
  */
 final class SchemaScript {
 
@@ -18,7 +18,7 @@ final class SchemaScript {
 	 * As many as the script has statements, each of which can lose to another node once,
 	 * and one more.
 	 */
-	private static final int ATTEMPTS = 5;
+	private static final int ATTEMPTS = 8;
 
 	private final ResourceDatabasePopulator script;
 

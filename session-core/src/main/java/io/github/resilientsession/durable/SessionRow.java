@@ -33,6 +33,12 @@ class SessionRow {
 	 */
 	static final long EXPIRY_BUCKET_MILLIS = 60_000;
 
+	/**
+	 * How much longer than any copy of it an ended row is kept: longer than anything that
+	 * is in flight.
+	 */
+	static final Duration KEPT_AFTER_END = Duration.ofMinutes(10);
+
 	static final int MAX_PRINCIPAL_LENGTH = 512;
 
 	static final String COLUMNS = "session_id, version, principal_name, created_at, last_accessed_at, "
@@ -74,6 +80,12 @@ class SessionRow {
 	@Column(name = "redis_pending")
 	private boolean redisPending;
 
+	/**
+	 * What names the writes that were made without the database and have been merged in.
+	 */
+	@Column(name = "persisted_writes")
+	private @Nullable String persistedWrites;
+
 	protected SessionRow() {
 	}
 
@@ -111,7 +123,11 @@ class SessionRow {
 	}
 
 	static long expiresAt(Instant lastAccessedTime, Duration maxInactiveInterval, Duration grace) {
-		long exact = lastAccessedTime.plus(maxInactiveInterval).plus(grace).toEpochMilli();
+		return rounded(lastAccessedTime.plus(maxInactiveInterval).plus(grace));
+	}
+
+	static long rounded(Instant expiry) {
+		long exact = expiry.toEpochMilli();
 		return Math.floorDiv(exact + EXPIRY_BUCKET_MILLIS - 1, EXPIRY_BUCKET_MILLIS) * EXPIRY_BUCKET_MILLIS;
 	}
 
@@ -125,6 +141,10 @@ class SessionRow {
 
 	long expiresAt() {
 		return this.expiresAt;
+	}
+
+	@Nullable String persistedWrites() {
+		return this.persistedWrites;
 	}
 
 	boolean isEnded() {

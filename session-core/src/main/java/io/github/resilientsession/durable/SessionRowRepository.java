@@ -2,6 +2,8 @@ package io.github.resilientsession.durable;
 
 import java.util.List;
 
+import org.jspecify.annotations.Nullable;
+
 import org.springframework.data.domain.Limit;
 import org.springframework.data.jpa.repository.Modifying;
 import org.springframework.data.jpa.repository.Query;
@@ -26,5 +28,38 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	@Modifying
 	@Query("update SessionRow row set row.redisPending = false where row.id = :id and row.version = :version")
 	int clearPending(@Param("id") String id, @Param("version") long version);
+
+	@Query("select row.persistedWrites from SessionRow row where row.id = :id")
+	@Nullable String findPersistedWrites(@Param("id") String id);
+
+	/**
+	 * Rows that expired some time ago, on from a place in the index.
+	 */
+	@Query("""
+			select row from SessionRow row where row.state = 0 and row.expiresAt <= :now
+			and (row.expiresAt, row.id) > (:expiresAt, :after)
+			and row.lastAccessedAt + row.maxInactiveSeconds * 1000
+			+ least(:grace, row.maxInactiveSeconds * 1000 / :divisor) <= :before
+			order by row.expiresAt, row.id""")
+	List<SessionRow> findExpiredAfter(@Param("now") long now, @Param("before") long before, @Param("grace") long grace,
+			@Param("divisor") long divisor, @Param("expiresAt") long expiresAt, @Param("after") String after,
+			Limit limit);
+
+	/**
+	 * Rows that have not expired, back from a place in the index.
+	 */
+	@Query("""
+			select row from SessionRow row where row.state = 0 and row.expiresAt > :now
+			and (row.expiresAt, row.id) < (:expiresAt, :before)
+			order by row.expiresAt desc, row.id desc""")
+	List<SessionRow> findRecentBefore(@Param("now") long now, @Param("expiresAt") long expiresAt,
+			@Param("before") String before, Limit limit);
+
+	@Modifying
+	@Query(nativeQuery = true, value = """
+			delete from resilient_session where state = 1 and expires_at <= :now and redis_pending = false
+			and session_id in (select session_id from resilient_session
+			where state = 1 and expires_at <= :now and redis_pending = false order by expires_at limit :limit)""")
+	int purge(@Param("now") long now, @Param("limit") int limit);
 
 }

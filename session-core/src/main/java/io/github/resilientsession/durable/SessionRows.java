@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -15,26 +14,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
-import javax.sql.DataSource;
-
 import io.github.resilientsession.codec.AttributesPayload;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.jdbc.UncategorizedSQLException;
-import org.springframework.jdbc.support.SQLExceptionTranslator;
-import org.springframework.jdbc.support.SQLStateSQLExceptionTranslator;
-
 /**
- * The statements that requests wait for, as autocommit JDBC. They take connections from
- * the pool directly and not through Spring, which would hold them until the end of an
- * application's transaction.
+ * The statements about sessions that requests wait for.
  */
 final class SessionRows {
 
 	private static final String BUCKET = "((%s + " + (SessionRow.EXPIRY_BUCKET_MILLIS - 1) + ") / "
 			+ SessionRow.EXPIRY_BUCKET_MILLIS + ") * " + SessionRow.EXPIRY_BUCKET_MILLIS;
+
+	private static final String TIME = "select cast(extract(epoch from current_timestamp) * 1000 as bigint), "
+			+ "count(*) from resilient_session where 1 = 0";
+
+	private static final String VERSIONS = "select session_id, version, state from resilient_session "
+			+ "where session_id = any(?)";
 
 	private static final String LOAD = "select " + SessionRow.COLUMNS
 			+ " from resilient_session where session_id = any(?)";
@@ -53,108 +50,136 @@ final class SessionRows {
 
 	private static final String UPDATE_WITH_PRINCIPAL = UPDATE.formatted(", principal_name = ?");
 
+	/**
+	 * A stale copy in Redis can live as long as the session could have. The row must be
+	 * there for as long, to say that it ended.
+	 */
 	private static final String END = "update resilient_session set state = 1, version = version + 1, "
-			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?) "
-			+ "where session_id = ? and state = 0";
+			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?), "
+			+ "expires_at = greatest(expires_at, "
+			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + " + SessionRow.KEPT_AFTER_END.toMillis())
+			+ ") where session_id = ? and state = 0";
 
 	private static final String END_OF_VERSION = END + " and version = ?";
+
+	private static final String EXPIRE = "update resilient_session set state = 1, version = version + 1, "
+			+ "principal_name = null, attributes = ?, expires_at = ? "
+			+ "where session_id = ? and version = ? and last_accessed_at = ? and state = 0";
 
 	private static final String TOUCH = "update resilient_session set last_accessed_at = ?, expires_at = "
 			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + least(?, max_inactive_seconds * 1000 / "
 					+ DurableSettings.GRACE_DIVISOR + ")")
 			+ " where session_id = ? and state = 0 and last_accessed_at < ?";
 
-	private static final String VERSIONS = "select session_id, version, state from resilient_session "
-			+ "where session_id = any(?)";
-
-	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session "
-			+ "where state = 0 and expires_at > ? %sorder by expires_at desc, session_id desc limit ?";
-
-	/**
-	 * The database's time in milliseconds, the same for all nodes.
-	 */
-	private static final String NOW = "cast(floor(extract(epoch from current_timestamp) * 1000) as bigint)";
-
-	/**
-	 * More than a pool holds that has lost all its connections at once.
-	 */
-	private static final int MAX_DEAD_CONNECTIONS = 20;
-
 	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
-	private final DataSource dataSource;
+	private final Statements statements;
 
 	private final DurableSettings settings;
 
 	private final String insert;
 
+	private final String insertKeeping;
+
 	private final String end;
 
-	private final SQLExceptionTranslator translator = new SQLStateSQLExceptionTranslator();
-
-	SessionRows(DataSource dataSource, DurableSettings settings) {
-		this.dataSource = dataSource;
+	SessionRows(Statements statements, DurableSettings settings) {
+		this.statements = statements;
 		this.settings = settings;
-		this.insert = settings.platform()
-			.insert(SessionRow.COLUMNS + ", persisted_writes", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
-		this.end = settings.platform().returningVersion(END);
+		this.insert = insert("cast(? as varchar)");
+		this.insertKeeping = insert("coalesce(cast(? as varchar), "
+				+ "(select persisted_writes from resilient_session where session_id = ?))");
+		this.end = settings.platform().returning("version", END);
+	}
+
+	private String insert(String persistedWrites) {
+		return this.settings.platform()
+			.insert("resilient_session", SessionRow.COLUMNS + ", persisted_writes",
+					"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " + persistedWrites);
+	}
+
+	/**
+	 * The database's time in milliseconds since the epoch; fails if it has no table.
+	 */
+	long time() {
+		return this.statements.execute("probe", TIME, (statement) -> {
+			try (ResultSet time = statement.executeQuery()) {
+				time.next();
+				return time.getLong(1);
+			}
+		});
 	}
 
 	List<SessionRow> load(Collection<String> ids) {
-		return execute("load", LOAD, (statement) -> {
+		List<SessionRow> rows = new ArrayList<>(ids.size());
+		query("load", LOAD, ids, (columns) -> rows.add(SessionRow.read(columns)));
+		return rows;
+	}
+
+	Map<String, RowVersion> versions(Collection<String> ids) {
+		Map<String, RowVersion> versions = new HashMap<>();
+		query("versions", VERSIONS, ids, (columns) -> versions.put(columns.getString(1),
+				new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED)));
+		return versions;
+	}
+
+	private void query(String task, String sql, Collection<String> ids, RowReader reader) {
+		this.statements.execute(task, sql, (statement) -> {
 			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
 			statement.setArray(1, array);
-			List<SessionRow> rows = new ArrayList<>(ids.size());
 			try (ResultSet columns = statement.executeQuery()) {
 				while (columns.next()) {
-					rows.add(SessionRow.read(columns));
+					reader.read(columns);
 				}
 			}
-			return rows;
+			return true;
 		});
 	}
 
 	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
-		return execute("insert", this.insert,
-				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending, persistedWrites));
+		return this.statements.execute("insert", this.insert, (statement) -> {
+			setActive(statement, session, redisPending, persistedWrites);
+			return Statements.inserted(statement);
+		});
 	}
 
-	boolean insertEnded(String id, Instant now, boolean redisPending) {
-		SessionRecord ended = new SessionRecord(id, 1, now, now, Duration.ofSeconds(1), null, Map.of());
-		return execute("end", this.insert,
-				(statement) -> insert(statement, ended, SessionRow.ENDED, redisPending, null));
+	boolean insertEnded(String id, Instant now, Duration keep, boolean redisPending) {
+		SessionRecord ended = new SessionRecord(id, 1, now, now, keep, null, Map.of());
+		return this.statements.execute("end", this.insert, (statement) -> {
+			setColumns(statement, ended, redisPending);
+			statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
+			statement.setInt(9, SessionRow.ENDED);
+			statement.setString(11, null);
+			return Statements.inserted(statement);
+		});
 	}
 
-	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending,
+	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending,
 			@Nullable String persistedWrites) throws SQLException {
-		Duration grace = this.settings.graceFor(session.maxInactiveInterval());
+		Duration interval = session.maxInactiveInterval();
+		setColumns(statement, session, redisPending);
+		statement.setLong(7,
+				SessionRow.expiresAt(session.lastAccessedTime(), interval, this.settings.graceFor(interval)));
+		statement.setInt(9, SessionRow.ACTIVE);
+		statement.setString(11, persistedWrites);
+	}
+
+	private static void setColumns(PreparedStatement statement, SessionRecord session, boolean redisPending)
+			throws SQLException {
 		statement.setString(1, session.id());
 		statement.setLong(2, session.version());
 		statement.setString(3, SessionRow.principalColumn(session.principalName()));
 		statement.setLong(4, session.creationTime().toEpochMilli());
 		statement.setLong(5, session.lastAccessedTime().toEpochMilli());
 		statement.setLong(6, session.maxInactiveInterval().toSeconds());
-		statement.setLong(7, SessionRow.expiresAt(session.lastAccessedTime(), session.maxInactiveInterval(), grace));
 		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
-		statement.setInt(9, state);
 		statement.setBoolean(10, redisPending);
-		statement.setString(11, persistedWrites);
-		try {
-			return statement.executeUpdate() == 1;
-		}
-		catch (SQLException ex) {
-			if ("23505".equals(ex.getSQLState())) {
-				// H2 has no insert that passes over a duplicate.
-				return false;
-			}
-			throw ex;
-		}
 	}
 
 	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
 			@Nullable String persistedWrites) {
 		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
-		return execute("update", sql, (statement) -> {
+		return this.statements.execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
 			int i = 1;
 			statement.setLong(i++, next.version());
@@ -174,11 +199,12 @@ final class SessionRows {
 		});
 	}
 
-	OptionalLong end(String id, boolean redisPending) {
-		return execute("end", this.end, (statement) -> {
+	OptionalLong end(String id, Instant now, boolean redisPending) {
+		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, redisPending);
-			statement.setString(3, id);
+			statement.setLong(3, now.toEpochMilli());
+			statement.setString(4, id);
 			try (ResultSet version = statement.executeQuery()) {
 				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
 			}
@@ -188,17 +214,20 @@ final class SessionRows {
 	/**
 	 * End one row and insert another, both or none.
 	 */
-	boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
-		try (Connection connection = this.dataSource.getConnection()) {
+	boolean changeId(String oldId, SessionRecord next, Instant now, boolean redisPending,
+			@Nullable String persistedWrites) {
+		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
 			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
-					PreparedStatement insert = connection.prepareStatement(this.insert)) {
+					PreparedStatement insert = connection.prepareStatement(this.insertKeeping)) {
 				end.setBytes(1, NO_ATTRIBUTES);
 				end.setBoolean(2, redisPending);
-				end.setString(3, oldId);
-				end.setLong(4, next.version() - 1);
-				boolean changed = end.executeUpdate() == 1
-						&& insert(insert, next, SessionRow.ACTIVE, redisPending, persistedWrites);
+				end.setLong(3, now.toEpochMilli());
+				end.setString(4, oldId);
+				end.setLong(5, next.version() - 1);
+				setActive(insert, next, redisPending, persistedWrites);
+				insert.setString(12, oldId);
+				boolean changed = end.executeUpdate() == 1 && Statements.inserted(insert);
 				if (changed) {
 					connection.commit();
 				}
@@ -214,7 +243,7 @@ final class SessionRows {
 			}
 		}
 		catch (SQLException ex) {
-			throw translated("change of id", ex);
+			throw this.statements.translated("change of id", ex);
 		}
 	}
 
@@ -232,8 +261,22 @@ final class SessionRows {
 		}
 	}
 
+	/**
+	 * End a row that has expired, unless it was written or touched since it was read.
+	 */
+	boolean expire(SessionRecord row, Instant now) {
+		return this.statements.execute("expire", EXPIRE, (statement) -> {
+			statement.setBytes(1, NO_ATTRIBUTES);
+			statement.setLong(2, SessionRow.rounded(now.plus(SessionRow.KEPT_AFTER_END)));
+			statement.setString(3, row.id());
+			statement.setLong(4, row.version());
+			statement.setLong(5, row.lastAccessedTime().toEpochMilli());
+			return statement.executeUpdate() == 1;
+		});
+	}
+
 	void touch(Collection<Touch> touches) {
-		execute("touch", TOUCH, (statement) -> {
+		this.statements.execute("touch", TOUCH, (statement) -> {
 			for (Touch touch : touches) {
 				long time = touch.lastAccessedTime().toEpochMilli();
 				statement.setLong(1, time);
@@ -247,153 +290,13 @@ final class SessionRows {
 		});
 	}
 
-	Map<String, RowVersion> versions(Collection<String> ids) {
-		return execute("versions", VERSIONS, (statement) -> {
-			statement.setArray(1, statement.getConnection().createArrayOf("varchar", ids.toArray()));
-			Map<String, RowVersion> versions = new HashMap<>();
-			try (ResultSet columns = statement.executeQuery()) {
-				while (columns.next()) {
-					versions.put(columns.getString(1),
-							new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED));
-				}
-			}
-			return versions;
-		});
-	}
-
-	String persistedWrites(String id) {
-		return execute("load", "select persisted_writes from resilient_session where session_id = ?", (statement) -> {
-			statement.setString(1, id);
-			try (ResultSet columns = statement.executeQuery()) {
-				String tokens = columns.next() ? columns.getString(1) : null;
-				return (tokens != null) ? tokens : "";
-			}
-		});
-	}
-
-	List<SessionRow> recent(RecentPage.@Nullable Position after, int limit, long now) {
-		String from = (after != null) ? "and (expires_at, session_id) < (?, ?) " : "";
-		return execute("load", RECENT.formatted(from), (statement) -> {
-			int i = 1;
-			statement.setLong(i++, now);
-			if (after != null) {
-				statement.setLong(i++, after.expiresAt());
-				statement.setString(i++, after.id());
-			}
-			statement.setInt(i, limit);
-			List<SessionRow> rows = new ArrayList<>();
-			try (ResultSet columns = statement.executeQuery()) {
-				while (columns.next()) {
-					rows.add(SessionRow.read(columns));
-				}
-			}
-			return rows;
-		});
-	}
-
-	long time() {
-		return execute("time", "select " + NOW, (statement) -> {
-			try (ResultSet time = statement.executeQuery()) {
-				time.next();
-				return time.getLong(1);
-			}
-		});
-	}
-
-	@Nullable String acquireLease(String name, String owner, Duration duration) {
-		boolean held = execute("lease", "update resilient_session_lease set owner = ?, expires_at = " + NOW + " + ? "
-				+ "where name = ? and (owner = ? or expires_at < " + NOW + ")", (statement) -> {
-					statement.setString(1, owner);
-					statement.setLong(2, duration.toMillis());
-					statement.setString(3, name);
-					statement.setString(4, owner);
-					return statement.executeUpdate() == 1;
-				});
-		return held ? leaseProgress(name) : null;
-	}
-
-	private String leaseProgress(String name) {
-		return execute("lease", "select progress from resilient_session_lease where name = ?", (statement) -> {
-			statement.setString(1, name);
-			try (ResultSet columns = statement.executeQuery()) {
-				String progress = columns.next() ? columns.getString(1) : null;
-				return (progress != null) ? progress : "";
-			}
-		});
-	}
-
-	boolean renewLease(String name, String owner, Duration duration, String progress) {
-		return execute("lease", "update resilient_session_lease set expires_at = " + NOW
-				+ " + ?, progress = ? where name = ? and owner = ?", (statement) -> {
-					statement.setLong(1, duration.toMillis());
-					statement.setString(2, progress);
-					statement.setString(3, name);
-					statement.setString(4, owner);
-					return statement.executeUpdate() == 1;
-				});
-	}
-
-	void releaseLease(String name, String owner) {
-		execute("lease", "update resilient_session_lease set owner = '', expires_at = 0 where name = ? and owner = ?",
-				(statement) -> {
-					statement.setString(1, name);
-					statement.setString(2, owner);
-					return statement.executeUpdate();
-				});
-	}
-
 	/**
-	 * Execute a statement, which may be executed twice: a connection from the pool may
-	 * turn out to be dead, and nobody knows whether it died before the statement was
-	 * executed or after.
-	 */
-	private <T> T execute(String task, String sql, Work<T> work) {
-		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos() / 2;
-		for (int attempt = 1; true; attempt++) {
-			try (Connection connection = this.dataSource.getConnection()) {
-				try (PreparedStatement statement = connection.prepareStatement(sql)) {
-					return work.with(statement);
-				}
-				catch (SQLException ex) {
-					if (attempt == MAX_DEAD_CONNECTIONS || System.nanoTime() - deadline > 0 || !isDead(ex)) {
-						throw ex;
-					}
-				}
-			}
-			catch (SQLException ex) {
-				throw translated(task, ex);
-			}
-		}
-	}
-
-	private static boolean isDead(SQLException ex) {
-		String state = ex.getSQLState();
-		return state != null && (state.startsWith("08") || state.startsWith("57P"));
-	}
-
-	/**
-	 * A driver's message may hold the parameters of a statement, a session id among them:
-	 * only those of failed connections are passed on.
-	 */
-	private RuntimeException translated(String task, SQLException ex) {
-		String state = String.valueOf(ex.getSQLState());
-		SQLException safe = ex;
-		if (!state.startsWith("08") && !(ex instanceof SQLTransientException)) {
-			safe = new SQLException(ex.getClass().getName() + ", SQL state " + state + ", code " + ex.getErrorCode(),
-					ex.getSQLState(), ex.getErrorCode());
-			safe.setStackTrace(ex.getStackTrace());
-		}
-		RuntimeException translated = this.translator.translate("Session " + task, null, safe);
-		return (translated != null) ? translated : new UncategorizedSQLException("Session " + task, null, safe);
-	}
-
-	/**
-	 * What is done with a statement.
+	 * What is done with each row that a query finds.
 	 */
 	@FunctionalInterface
-	private interface Work<T> {
+	private interface RowReader {
 
-		T with(PreparedStatement statement) throws SQLException;
+		void read(ResultSet columns) throws SQLException;
 
 	}
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -31,6 +32,12 @@ import org.jspecify.annotations.Nullable;
 final class Commits {
 
 	private static final long MAX_PAUSE_MILLIS = 20;
+
+	/**
+	 * As many as the row has room for: one for each attribute that was written by another
+	 * request.
+	 */
+	private static final int MAX_TOKENS = 150;
 
 	private final DurableTier durable;
 
@@ -62,7 +69,8 @@ final class Commits {
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
 		UnpersistedWrites unpersisted = base.unpersisted();
-		String tokens = unpersisted.isEmpty() ? null : String.join(" ", unpersisted.tokens());
+		String tokens = unpersisted.isEmpty() ? null
+				: unpersisted.tokens().stream().limit(MAX_TOKENS).collect(Collectors.joining(" "));
 		SessionChange whole = unpersisted.changeOf(base).then(change);
 		SessionRecord current = base;
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;

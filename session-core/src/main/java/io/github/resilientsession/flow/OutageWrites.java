@@ -71,6 +71,13 @@ final class OutageWrites {
 		return List.copyOf(this.backlog);
 	}
 
+	/**
+	 * How long any session may live without being used.
+	 */
+	Duration maxSessionLife() {
+		return this.settings.maxSessionLife();
+	}
+
 	void persisted(String id) {
 		this.backlog.remove(id);
 	}

@@ -1,5 +1,6 @@
 package io.github.resilientsession.flow;
 
+import java.time.Duration;
 import java.util.Collection;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -149,20 +150,21 @@ public final class WritePath {
 	/**
 	 * End a session.
 	 * @param id the session's id
-	 * @return whether this call has ended it: {@code false} if it had ended before
+	 * @param keep how long a session that the durable store does not know can live
+	 * @return whether it was active until now
 	 * @throws TierUnavailableException if it could not be ended
 	 */
-	public boolean end(String id) {
+	public boolean end(String id, Duration keep) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
 		OptionalLong ended;
 		try {
-			ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
+			ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep));
 		}
 		catch (TierUnavailableException ex) {
 			return this.outage.end(id, ex);
 		}
 		tellRedisOfEnd(id, ended, cutOff);
-		return ended.isPresent();
+		return ended.orElse(1) > 1;
 	}
 
 	private void tellRedisOfEnd(String id, OptionalLong ended, boolean cutOff) {
@@ -187,7 +189,8 @@ public final class WritePath {
 	public void persist(String id) {
 		Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
 		if (copy instanceof Lookup.Ended) {
-			tellRedisOfEnd(id, this.durableCircuit.call(() -> this.durable.end(id, false)), false);
+			tellRedisOfEnd(id,
+					this.durableCircuit.call(() -> this.durable.end(id, false, this.outage.maxSessionLife())), false);
 		}
 		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
 			SessionRecord base = hit.session();

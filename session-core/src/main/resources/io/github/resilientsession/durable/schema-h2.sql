@@ -1,3 +1,8 @@
+-- First of all: a table of sessions without a version would count as older.
+create table if not exists resilient_session_schema (version integer not null primary key);
+
+insert into resilient_session_schema (version) select 1 where not exists (select 1 from resilient_session_schema);
+
 create table if not exists resilient_session (
   session_id varchar(256) not null primary key,
   version bigint not null,
@@ -12,7 +17,7 @@ create table if not exists resilient_session (
   persisted_writes varchar(2048)
 );
 
-create index if not exists resilient_session_expires_at on resilient_session (expires_at);
+create index if not exists resilient_session_expires_at on resilient_session (expires_at, session_id);
 
 create index if not exists resilient_session_principal_name on resilient_session (principal_name);
 
@@ -24,6 +29,3 @@ create table if not exists resilient_session_lease (
   expires_at bigint not null,
   progress varchar(512) not null
 );
-
-insert into resilient_session_lease (name, owner, expires_at, progress)
-  select 'resync', '', 0, '' where not exists (select 1 from resilient_session_lease where name = 'resync');

@@ -58,7 +58,7 @@ abstract class DurableTierContract extends TierContractTests {
 
 			@Override
 			public void end(SessionRecord session) {
-				DurableTierContract.this.durable.end(session.id(), false);
+				DurableTierContract.this.durable.end(session.id(), false, Duration.ofMinutes(30));
 			}
 
 			@Override

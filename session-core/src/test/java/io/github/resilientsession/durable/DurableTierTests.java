@@ -9,6 +9,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -24,11 +25,16 @@ import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange.Principal;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.assertj.core.data.Offset;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
@@ -87,7 +93,7 @@ abstract class DurableTierTests {
 			this.tier.insert(session("s" + i, 1), false, null);
 		}
 		for (int i = 0; i < 100; i += 6) {
-			this.tier.end("s" + i, false);
+			this.tier.end("s" + i, false, HALF_AN_HOUR);
 		}
 		try (DurableTier counted = new DurableTier(new CountingDataSource(this.pool, this.statements),
 				settings(this.platform), Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
@@ -106,11 +112,15 @@ abstract class DurableTierTests {
 		this.tier.insert(session("long", 1), false, null);
 		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE);
 		assertThat(loadAt(end.minusMillis(1), "long")).isInstanceOf(Lookup.Hit.class);
-		assertThat(loadAt(end, "long")).isInstanceOf(Lookup.Expired.class);
+		assertThat(loadAt(end, "long")).isInstanceOfSatisfying(Lookup.Expired.class,
+				(expired) -> assertThat(expired.session().attributes()).containsOnlyKeys("a"));
 		SessionRecord brief = new SessionRecord("brief", 1, NOW, NOW, Duration.ofSeconds(20), null, Map.of());
 		this.tier.insert(brief, false, null);
 		assertThat(loadAt(NOW.plusMillis(20_999), "brief")).isInstanceOf(Lookup.Hit.class);
 		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Expired.class);
+		try (DurableTier later = tierAt(end.plusSeconds(3600))) {
+			assertThat(later.loadForMerge("long")).isInstanceOf(Lookup.Hit.class);
+		}
 	}
 
 	@Test
@@ -208,10 +218,10 @@ abstract class DurableTierTests {
 	void end_emptiesTheRow_andAnswersTheVersionOnce() {
 		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])), false,
 				null);
-		assertThat(this.tier.end("s", false)).hasValue(5);
-		assertThat(this.tier.end("s", false)).isEmpty();
-		assertThat(this.tier.end("unknown", false)).hasValue(1);
-		assertThat(this.tier.end("unknown", false)).isEmpty();
+		assertThat(this.tier.end("s", false, HALF_AN_HOUR)).hasValue(5);
+		assertThat(this.tier.end("s", false, HALF_AN_HOUR)).isEmpty();
+		assertThat(this.tier.end("unknown", false, HALF_AN_HOUR)).hasValue(1);
+		assertThat(this.tier.end("unknown", false, HALF_AN_HOUR)).isEmpty();
 		assertThat(this.tier.insert(session("unknown", 1), false, null)).isFalse();
 		assertThat(this.jdbc.queryForMap("select principal_name, state from resilient_session where session_id = 's'"))
 			.containsEntry("principal_name", null);
@@ -256,6 +266,186 @@ abstract class DurableTierTests {
 	}
 
 	@Test
+	void versions_tellThoseOfAllThatHaveARow() {
+		this.tier.insert(session("one", 1), false, null);
+		this.tier.insert(session("seven", 7), false, null);
+		this.tier.insert(session("ended", 3), false, null);
+		this.tier.end("ended", false, HALF_AN_HOUR);
+		assertThat(this.tier.versions(List.of("one", "seven", "ended", "unknown"))).isEqualTo(Map.of("one",
+				new RowVersion(1, false), "seven", new RowVersion(7, false), "ended", new RowVersion(4, true)));
+		assertThat(this.tier.versions(List.of())).isEmpty();
+	}
+
+	@Test
+	void persistedWrites_areKeptUntilOthersAreGiven() {
+		assertThat(this.tier.persistedWrites("unknown")).isEmpty();
+		this.tier.insert(session("plain", 1), false, null);
+		assertThat(this.tier.persistedWrites("plain")).isEmpty();
+		this.tier.insert(session("s", 1), false, "a");
+		this.tier.update(session("s", 2), null, false, null);
+		assertThat(this.tier.persistedWrites("s")).isEqualTo("a");
+		this.tier.update(session("s", 3), new Principal("alice"), false, "a,b");
+		assertThat(this.tier.persistedWrites("s")).isEqualTo("a,b");
+		this.tier.changeId("s", session("t", 4), false, null);
+		assertThat(this.tier.persistedWrites("t")).isEqualTo("a,b");
+		this.tier.changeId("t", session("u", 5), false, "c");
+		assertThat(this.tier.persistedWrites("u")).isEqualTo("c");
+	}
+
+	@Test
+	void end_keepsTheRowForAsLongAsAnyCopyCanLive() {
+		this.tier.insert(session("s", 1), false, null);
+		this.tier.insert(session("old", 1), false, null);
+		Instant later = NOW.plus(Duration.ofMinutes(20));
+		try (DurableTier then = tierAt(later)) {
+			then.end("s", false, Duration.ofHours(7));
+			then.end("unknown", false, Duration.ofHours(7));
+			then.changeId("old", session("new", 2), false, null);
+		}
+		assertThat(expiresAt("s")).isBetween(later.plus(Duration.ofMinutes(40)), later.plus(Duration.ofMinutes(41)));
+		assertThat(expiresAt("old")).isEqualTo(expiresAt("s"));
+		assertThat(expiresAt("unknown")).isBetween(later.plus(Duration.ofMinutes(430)),
+				later.plus(Duration.ofMinutes(431)));
+	}
+
+	@Test
+	void findExpired_findsThoseWhoseExactExpiryHasPassed_oldestFirst() {
+		for (int i = 0; i < 6; i++) {
+			Instant accessed = NOW.minus(Duration.ofHours(1)).plusSeconds(i * 120L);
+			this.tier.insert(new SessionRecord("s" + i, 1, accessed, accessed, HALF_AN_HOUR, null, Map.of()), false,
+					null);
+		}
+		this.tier.insert(session("alive", 1), false, null);
+		this.tier.end("s3", false, HALF_AN_HOUR);
+		this.jdbc.update("update resilient_session set attributes = ? where session_id in ('s0', 's2')",
+				new byte[] { 1 });
+		assertThat(this.tier.findExpired(NOW, 2)).extracting(SessionRecord::id).containsExactly("s1", "s4");
+		assertThat(this.tier.findExpired(NOW, 10)).extracting(SessionRecord::id).containsExactly("s1", "s4", "s5");
+		// Whatever the coarse expiry says, the exact one counts.
+		this.jdbc.update("update resilient_session set expires_at = ?", NOW.toEpochMilli());
+		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE).plusSeconds(5);
+		assertThat(this.tier.findExpired(end.minusMillis(1), 10)).extracting(SessionRecord::id).doesNotContain("alive");
+		assertThat(this.tier.findExpired(end, 10)).extracting(SessionRecord::id).contains("alive");
+	}
+
+	@Test
+	void expire_byManyAtOnce_isTrueForOne() throws Exception {
+		this.tier.insert(session("s", 1), false, null);
+		SessionRecord found = hit("s");
+		Instant end = NOW.plusSeconds(7200);
+		CyclicBarrier start = new CyclicBarrier(4);
+		assertThat(inParallel(Collections.nCopies(4, () -> {
+			start.await();
+			return this.tier.expire(found, end);
+		}))).containsOnlyOnce(true);
+		assertThat(load("s")).isInstanceOf(Lookup.Ended.class);
+		assertThat(this.tier.versions(List.of("s"))).containsValue(new RowVersion(2, true));
+		assertThat(expiresAt("s")).isBetween(end.plusSeconds(600), end.plusSeconds(660));
+	}
+
+	@Test
+	void expire_ofARowThatWasWrittenTouchedOrEnded_changesNothing() {
+		for (String id : List.of("written", "touched", "ended")) {
+			this.tier.insert(session(id, 1), false, null);
+		}
+		this.tier.update(session("written", 2), null, false, null);
+		this.tier.touch(List.of(new Touch("touched", NOW.plusMillis(1))));
+		this.tier.end("ended", false, HALF_AN_HOUR);
+		for (String id : List.of("written", "touched", "ended", "unknown")) {
+			assertThat(this.tier.expire(session(id, 1), NOW)).isFalse();
+		}
+		assertThat(load("written")).isInstanceOf(Lookup.Hit.class);
+		assertThat(load("touched")).isInstanceOf(Lookup.Hit.class);
+	}
+
+	@Test
+	void purge_deletesEndedRowsWhoseTimeHasCome_andOfWhichRedisKnows() {
+		for (String id : List.of("one", "two", "three", "pending", "active")) {
+			this.tier.insert(session(id, 1), false, null);
+		}
+		for (String id : List.of("one", "two", "three")) {
+			this.tier.end(id, false, HALF_AN_HOUR);
+		}
+		this.tier.end("pending", true, HALF_AN_HOUR);
+		assertThat(this.tier.purge(NOW.plusSeconds(2390), 10)).isZero();
+		Instant then = NOW.plus(Duration.ofMinutes(41));
+		assertThat(this.tier.purge(then, 2)).isEqualTo(2);
+		assertThat(this.tier.purge(then, 2)).isEqualTo(1);
+		assertThat(this.tier.purge(then, 2)).isZero();
+		assertThat(this.tier.versions(List.of("one", "two", "three", "pending", "active"))).containsOnlyKeys("pending",
+				"active");
+	}
+
+	@Test
+	void findRecent_pagesThroughAllThatAreAlive_thoseThatExpireLastFirst() {
+		for (int i = 0; i < 25; i++) {
+			Instant accessed = NOW.minusSeconds(i * 20L);
+			this.tier.insert(new SessionRecord("s" + i, 1, accessed, accessed, HALF_AN_HOUR, null, Map.of()), false,
+					null);
+		}
+		this.tier.end("s7", false, HALF_AN_HOUR);
+		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 's8'");
+		List<String> found = new ArrayList<>();
+		RecentPage.Position next = null;
+		do {
+			RecentPage page = this.tier.findRecent(next, 4);
+			page.sessions().forEach((session) -> found.add(session.id()));
+			next = page.next();
+		}
+		while (next != null);
+		assertThat(found).doesNotHaveDuplicates().hasSize(23).doesNotContain("s7", "s8");
+		assertThat(found.stream().map(this::expiresAt)).isSortedAccordingTo(Comparator.reverseOrder());
+	}
+
+	@Test
+	void lease_isOneOwnersUntilItIsReleasedOrRunsOut() {
+		Duration hour = Duration.ofHours(1);
+		assertThat(this.tier.acquireLease("work", "a", hour)).isEmpty();
+		assertThat(this.tier.acquireLease("work", "b", hour)).isNull();
+		assertThat(this.tier.acquireLease("other work", "b", hour)).isEmpty();
+		assertThat(this.tier.acquireLease("work", "a", hour)).isEmpty();
+		assertThat(this.tier.renewLease("work", "a", hour, "half")).isTrue();
+		assertThat(this.tier.renewLease("work", "b", hour, "all")).isFalse();
+		this.tier.releaseLease("work", "b");
+		assertThat(this.tier.acquireLease("work", "b", hour)).isNull();
+		this.tier.releaseLease("work", "a");
+		assertThat(this.tier.renewLease("work", "a", hour, "all")).isFalse();
+		assertThat(this.tier.acquireLease("work", "b", Duration.ZERO)).isEqualTo("half");
+		assertThat(this.tier.renewLease("work", "b", Duration.ZERO, "")).isTrue();
+		assertThat(this.tier.acquireLease("work", "c", hour)).isEmpty();
+		assertThat(this.tier.renewLease("work", "b", hour, "all")).isFalse();
+	}
+
+	@Test
+	void acquireLease_byManyAtOnce_isOnesOnly() throws Exception {
+		for (int round = 0; round < 20; round++) {
+			String name = "lease" + round / 2;
+			CyclicBarrier start = new CyclicBarrier(4);
+			List<Callable<Boolean>> nodes = new ArrayList<>();
+			for (int i = 0; i < 4; i++) {
+				String owner = "node" + i;
+				nodes.add(() -> {
+					start.await();
+					return this.tier.acquireLease(name, owner, Duration.ofHours(1)) != null;
+				});
+			}
+			assertThat(inParallel(nodes)).containsOnlyOnce(true);
+			// In every other round there is a row.
+			this.jdbc.update("update resilient_session_lease set expires_at = 0");
+		}
+	}
+
+	@Test
+	void clockOffset_isThatOfTheLastProbe() {
+		try (DurableTier behind = new DurableTier(this.pool, settings(this.platform),
+				Clock.offset(Clock.systemUTC(), Duration.ofHours(-1)), SessionStoreListener.NO_OP)) {
+			assertThat(behind.clockOffset()).isZero();
+			behind.probe();
+			assertThat(behind.clockOffset()).isCloseTo(3_600_000, Offset.offset(2_000L));
+		}
+	}
+
+	@Test
 	void touch_ofManyInAnyOrder_onManyThreads_movesEachForward() throws Exception {
 		List<Touch> forwards = new ArrayList<>();
 		for (int i = 0; i < 50; i++) {
@@ -292,7 +482,7 @@ abstract class DurableTierTests {
 		assertThat(this.tier.pending("", 10)).isEmpty();
 		this.tier.markPending("s");
 		assertThat(this.tier.pending("", 10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
-		this.tier.end("s", false);
+		this.tier.end("s", false, HALF_AN_HOUR);
 		assertThat(this.tier.pending("", 10)).containsExactly(new PendingRow("s", 3, null));
 	}
 
@@ -313,7 +503,7 @@ abstract class DurableTierTests {
 			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false, null);
 		}
 		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false, null);
-		this.tier.end("ended", false);
+		this.tier.end("ended", false, HALF_AN_HOUR);
 		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 'stale'");
 		assertThat(this.tier.findByPrincipalName("alice")).extracting(SessionRecord::id)
 			.containsExactlyInAnyOrder("one", "two");
@@ -387,7 +577,9 @@ abstract class DurableTierTests {
 	@Test
 	void initializeSchema_onManyNodesAtOnce_succeedsOnEach() throws Exception {
 		for (int round = 0; round < 10; round++) {
-			this.jdbc.execute("drop table resilient_session");
+			for (String table : List.of("resilient_session", "resilient_session_schema", "resilient_session_lease")) {
+				this.jdbc.execute("drop table " + table);
+			}
 			CyclicBarrier start = new CyclicBarrier(5);
 			inParallel(Collections.nCopies(5, () -> {
 				start.await();
@@ -396,6 +588,52 @@ abstract class DurableTierTests {
 			}));
 			this.tier.probe();
 		}
+	}
+
+	@Test
+	void checkSchema_ofTablesOfThisVersion_orOfNone_passes() {
+		this.tier.checkSchema();
+		this.jdbc.execute("drop table resilient_session");
+		this.jdbc.execute("drop table resilient_session_schema");
+		this.tier.checkSchema();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 0, 2 })
+	void schema_ofAnotherVersion_isRefusedAndNotWrittenTo(int version) {
+		this.jdbc.update("update resilient_session_schema set version = ?", version);
+		this.jdbc.execute("drop table resilient_session");
+		for (ThrowingCallable call : List.<ThrowingCallable>of(this.tier::checkSchema, this.tier::initializeSchema)) {
+			assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(call)
+				.withMessageContaining("version " + version)
+				.withMessageContaining("needs version 1")
+				.satisfies((ex) -> assertThat(ex.action()).contains("version of the library"));
+		}
+		assertThatExceptionOfType(RuntimeException.class).isThrownBy(this.tier::probe);
+		assertThat(this.jdbc.queryForList("select version from resilient_session_schema", Integer.class))
+			.containsExactly(version);
+	}
+
+	@Test
+	void schema_withoutAVersion_isRefusedAsOlderAndNotWrittenTo() {
+		this.jdbc.execute("drop table resilient_session_schema");
+		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::initializeSchema)
+			.withMessageContaining("older than 1")
+			.satisfies((ex) -> assertThat(ex.action()).contains("alter table resilient_session add column"));
+		assertThatExceptionOfType(DataAccessException.class)
+			.isThrownBy(() -> this.jdbc.execute("select * from resilient_session_schema"));
+		// As the action says.
+		this.jdbc.execute("alter table resilient_session drop column persisted_writes");
+		this.jdbc.execute("alter table resilient_session add column persisted_writes varchar(2048)");
+		new SchemaScript(this.platform).run(this.pool);
+		this.tier.checkSchema();
+	}
+
+	@Test
+	void schema_ofTwoVersionsAtOnce_isRefused() {
+		this.jdbc.update("insert into resilient_session_schema (version) values (2)");
+		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::checkSchema)
+			.withMessageContaining("[1, 2]");
 	}
 
 	@Test

@@ -55,13 +55,17 @@ class PostgresDurableTierTests extends DurableTierTests {
 			SessionRecord base = session("s", 2);
 			calls.put("large update", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
 					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false, null));
-			calls.put("end", () -> limited.end("s", false));
+			calls.put("end", () -> limited.end("s", false, Duration.ofMinutes(30)));
 			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false, null));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
 			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));
 			calls.put("settled", () -> limited.settled(List.of(new PendingRow("s", 1, null))));
 			calls.put("findByPrincipalName", () -> limited.findByPrincipalName("alice"));
+			calls.put("versions", () -> limited.versions(List.of("s")));
+			calls.put("findExpired", () -> limited.findExpired(base.expiresAt(), 10));
+			calls.put("purge", () -> limited.purge(base.expiresAt(), 10));
+			calls.put("acquireLease", () -> limited.acquireLease("work", "a", Duration.ofHours(1)));
 			calls.put("probe", limited::probe);
 			calls.forEach((name, call) -> {
 				limited.probe();

@@ -14,8 +14,9 @@ import org.springframework.boot.jdbc.EmbeddedDatabaseConnection;
 import org.springframework.boot.sql.init.DatabaseInitializationMode;
 
 /**
- * Creates the table as Spring Session JDBC would: always, never, or in an embedded
- * database only. Runs when the database is first reached, which may be after the start.
+ * Creates the tables as Spring Session JDBC would: always, never, or in an embedded
+ * database only; refuses tables of another version in any case. Runs when the database is
+ * first reached, which may be after the start.
  */
 final class SchemaInitializer implements Runnable {
 
@@ -49,6 +50,7 @@ final class SchemaInitializer implements Runnable {
 			this.durable.initializeSchema();
 			return;
 		}
+		this.durable.checkSchema();
 		try {
 			this.durable.probe();
 		}

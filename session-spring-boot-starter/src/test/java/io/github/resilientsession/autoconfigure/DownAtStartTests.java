@@ -6,18 +6,24 @@ import java.time.Duration;
 import io.github.resilientsession.ResilientSession;
 import io.github.resilientsession.ResilientSessionRepository;
 import io.github.resilientsession.SessionStoreUnavailableException;
+import io.github.resilientsession.durable.SchemaVersionException;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.jdbc.BadSqlGrammarException;
 import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -159,6 +165,64 @@ class DownAtStartTests {
 				.ignoreExceptions()
 				.until(() -> repository(context).findById(save(context).getId()) != null);
 		});
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "always", "never" })
+	void schema_ofANewerVersion_failsTheStart_andNothingIsWritten(String mode) {
+		String url = fileUrl();
+		WebApplicationContextRunner runner = StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=" + url, "resilient-session.durable.initialize-schema=" + mode);
+		execute(url, "create table resilient_session_schema (version integer not null primary key)",
+				"insert into resilient_session_schema (version) values (2)");
+		runner.run((context) -> {
+			assertThat(context).hasFailed();
+			assertThat(context.getStartupFailure()).hasRootCauseInstanceOf(SchemaVersionException.class);
+			FailureAnalysis analysis = new SchemaVersionFailureAnalyzer().analyze(context.getStartupFailure());
+			assertThat(analysis.getDescription()).contains("version 2", "needs version 1");
+			assertThat(analysis.getAction()).contains("version of the library");
+		});
+		assertThatExceptionOfType(BadSqlGrammarException.class)
+			.isThrownBy(() -> execute(url, "table resilient_session"));
+	}
+
+	@Test
+	void schema_ofANewerVersion_foundAfterTheStart_keepsTheDatabaseCutOff(CapturedOutput output) {
+		try (PostgresServer server = PostgresServer.start()) {
+			String url = server.createDatabase();
+			execute(server, url, "create table resilient_session_schema (version integer not null primary key)",
+					"insert into resilient_session_schema (version) values (2)");
+			server.kill();
+			StarterRunner.withRedis(this.redis)
+				.withPropertyValues("spring.datasource.url=" + url, "spring.datasource.username=" + server.username(),
+						"spring.datasource.password=" + server.password(),
+						"resilient-session.durable.initialize-schema=always")
+				.run((context) -> {
+					assertUnavailable(context);
+					server.restart();
+					await().atMost(PATIENCE).until(() -> output.toString().contains("stays cut off"));
+					assertUnavailable(context);
+				});
+			assertThat(output.toString().split("stays cut off", -1)).hasSize(2);
+			execute(server, url, "create table resilient_session (nothing_was_written integer)");
+		}
+	}
+
+	private static void execute(PostgresServer server, String url, String... statements) {
+		execute(new SingleConnectionDataSource(url, server.username(), server.password(), false), statements);
+	}
+
+	private static void execute(String url, String... statements) {
+		execute(new SingleConnectionDataSource(url, false), statements);
+	}
+
+	private static void execute(SingleConnectionDataSource dataSource, String... statements) {
+		try (dataSource) {
+			JdbcTemplate jdbc = new JdbcTemplate(dataSource);
+			for (String statement : statements) {
+				jdbc.execute(statement);
+			}
+		}
 	}
 
 	private WebApplicationContextRunner withPostgres(WebApplicationContextRunner runner) {
