@@ -132,15 +132,16 @@ public final class WritePath {
 	 * End a session.
 	 * @param id the session's id
 	 * @param keep how long a session that the durable store does not know can live
-	 * @return whether it was active in the durable store until now
+	 * @return the version with which it ended, 1 if the durable store did not know it;
+	 * empty if it had ended before
 	 * @throws TierUnavailableException if the durable store could not be told
 	 */
-	public boolean end(String id, Duration keep) {
+	public OptionalLong end(String id, Duration keep) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
 		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep));
 		this.loader.forget(id);
 		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
-		return ended.orElse(1) > 1;
+		return ended;
 	}
 
 	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean cutOff) {

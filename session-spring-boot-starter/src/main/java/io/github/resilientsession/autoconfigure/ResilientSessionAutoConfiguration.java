@@ -34,6 +34,7 @@ import org.springframework.boot.session.autoconfigure.SessionAutoConfiguration;
 import org.springframework.boot.session.autoconfigure.SessionTimeout;
 import org.springframework.boot.session.data.redis.autoconfigure.SessionDataRedisAutoConfiguration;
 import org.springframework.boot.session.data.redis.autoconfigure.SessionDataRedisProperties;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.Ordered;
@@ -138,8 +139,9 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 	ResilientSessionRepository sessionRepository(ResilientSessions sessions,
 			ObjectProvider<SessionIdGenerator> sessionIdGenerator,
 			ObjectProvider<SessionRepositoryCustomizer<ResilientSessionRepository>> customizers,
-			ListableBeanFactory beans) {
+			ListableBeanFactory beans, ApplicationEventPublisher publisher) {
 		ResilientSessionRepository repository = sessions.repository();
+		repository.setApplicationEventPublisher(publisher);
 		sessionIdGenerator.ifAvailable(repository::setSessionIdGenerator);
 		customizers.orderedStream().forEach((customizer) -> customizer.customize(repository));
 		warnOfCustomizers(beans, RedisSessionRepository.class);
