@@ -131,7 +131,7 @@ public final class Expiry {
 		for (SessionRecord session : found) {
 			Duration left = living.get(session.id());
 			if (left != null) {
-				touches.add(new Touch(session.id(), now.minus(session.maxInactiveInterval()).plus(left)));
+				touches.add(new Touch(session.id(), lastAccess(session, left, now)));
 			}
 			else if (this.durableCircuit.call(() -> this.durable.expire(session, now))) {
 				changed = true;
@@ -142,6 +142,15 @@ public final class Expiry {
 			this.durableCircuit.write(() -> this.durable.touch(touches));
 		}
 		return changed || !touches.isEmpty();
+	}
+
+	/**
+	 * When a session was last accessed whose copy has so long to live. Never later than
+	 * now: a stale copy may have a longer interval than the row.
+	 */
+	private static Instant lastAccess(SessionRecord session, Duration left, Instant now) {
+		Instant accessed = now.minus(session.maxInactiveInterval()).plus(left);
+		return accessed.isAfter(now) ? now : accessed;
 	}
 
 	private void tell(SessionRecord session) {

@@ -99,6 +99,15 @@ class ExpiryTests {
 	}
 
 	@Test
+	void run_whereACopyLivesLongerThanTheInterval_neverNotesAnAccessInTheFuture() {
+		insert("s", START);
+		this.living.put("s", Duration.ofHours(10));
+		expiry("node").run();
+		assertThat(find("s")).isInstanceOfSatisfying(Lookup.Hit.class,
+				(hit) -> assertThat(hit.session().lastAccessedTime()).isEqualTo(LATER));
+	}
+
+	@Test
 	void run_whileItIsNotAllowed_endsNothing() {
 		insert("s", START);
 		this.allowed = false;
