@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.session.FindByIndexNameSessionRepository;
 import org.springframework.session.FlushMode;
 import org.springframework.session.MapSession;
@@ -70,6 +72,8 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 	private FlushMode flushMode = FlushMode.ON_SAVE;
 
 	private SaveMode saveMode = SaveMode.ON_SET_ATTRIBUTE;
+
+	private @Nullable SessionEvents events;
 
 	private SessionIdGenerator sessionIdGenerator = UuidSessionIdGenerator.getInstance();
 
@@ -122,6 +126,16 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		this.sessionIdGenerator = sessionIdGenerator;
 	}
 
+	/**
+	 * Set what publishes {@code SessionCreatedEvent}, {@code SessionDeletedEvent} and
+	 * {@code SessionExpiredEvent}: each at most once per session and cluster, on the node
+	 * that stored or ended the session. Without it there are no events.
+	 * @param publisher publishes them
+	 */
+	public void setApplicationEventPublisher(ApplicationEventPublisher publisher) {
+		this.events = new SessionEvents(this, publisher);
+	}
+
 	@Override
 	public ResilientSession createSession() {
 		Instant now = now();
@@ -154,12 +168,16 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		}
 		checkSize(base, change);
 		throwFailureOfThisRequest();
+		boolean isNew = session.isNew();
 		WriteOutcome outcome = this.writePath.save(base, change);
 		if (outcome instanceof WriteOutcome.Unavailable unavailable) {
 			throw unavailable(change.id(), "saved", unavailable.cause());
 		}
 		if (outcome instanceof WriteOutcome.Written written) {
 			session.saved(remember(written.session()));
+			if (isNew && this.events != null) {
+				this.events.created(written.session());
+			}
 		}
 		else {
 			// Ended meanwhile; the request may go on with what it has.
@@ -200,12 +218,48 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		if (!isPlausible(id)) {
 			return;
 		}
+		SessionRecord last = (this.events != null) ? lastState(id) : null;
 		RequestScope.forget(id);
 		try {
-			this.writePath.end(id, this.settings.ttl().max());
+			OptionalLong ended = this.writePath.end(id, this.settings.ttl().max());
+			publishDeleted(id, last, ended);
 		}
 		catch (TierUnavailableException ex) {
 			throw unavailable(id, "ended", ex);
+		}
+	}
+
+	/**
+	 * What listeners are shown of a session that is about to end.
+	 */
+	private @Nullable SessionRecord lastState(String id) {
+		SessionRecord saved = RequestScope.saved(id);
+		if (saved != null) {
+			return saved;
+		}
+		return (this.readPath.find(id) instanceof Lookup.Hit hit) ? hit.session() : null;
+	}
+
+	/**
+	 * Of all who end a session at once, one is told so by the durable store. If it did
+	 * not know the session (version 1), plain Spring Session may have created it, or
+	 * nobody has.
+	 */
+	private void publishDeleted(String id, @Nullable SessionRecord last, OptionalLong ended) {
+		if (this.events == null || ended.isEmpty() || (ended.getAsLong() == 1 && last == null)) {
+			return;
+		}
+		Instant now = now();
+		this.events.deleted((last != null) ? last
+				: new SessionRecord(id, ended.getAsLong(), now, now, this.defaultMaxInactiveInterval, null, Map.of()));
+	}
+
+	/**
+	 * Let the listeners know of a session that has expired.
+	 */
+	void publishExpired(SessionRecord session) {
+		if (this.events != null) {
+			this.events.expired(session);
 		}
 	}
 

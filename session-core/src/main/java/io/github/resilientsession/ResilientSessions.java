@@ -3,6 +3,9 @@ package io.github.resilientsession;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.github.resilientsession.circuit.CircuitSettings;
@@ -14,13 +17,16 @@ import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.SchemaVersionException;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.reconcile.Expiry;
 import io.github.resilientsession.reconcile.PendingReconciler;
+import io.github.resilientsession.reconcile.RebuildCheck;
 import io.github.resilientsession.reconcile.Reconciler;
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.reconcile.TouchFlusher;
 import io.github.resilientsession.reconcile.UnpersistedReconciler;
 import io.github.resilientsession.record.ClusterClock;
+import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
@@ -39,6 +45,12 @@ public final class ResilientSessions implements AutoCloseable {
 	 * How long a start waits for the first answer of each tier.
 	 */
 	private static final Duration FIRST_PROBE = Duration.ofSeconds(5);
+
+	/**
+	 * How long after the database is back every node has flushed the touches that it kept
+	 * in memory.
+	 */
+	private static final Duration TOUCHES_FLUSHED = Duration.ofMinutes(1);
 
 	private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -100,8 +112,9 @@ public final class ResilientSessions implements AutoCloseable {
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		this.durableCircuit.openUntilProbed();
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable());
+		RebuildCheck rebuilds = new RebuildCheck(redis, this.redisCircuit, durable, this.durableCircuit);
 		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(), touches,
-				ResilientSessions::newToken, clock, listener);
+				rebuilds, ResilientSessions::newToken, clock, listener);
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, this.flow.convergence(),
 				listener);
 		this.redisProber = new TierProber("resilient-session-probe-redis", this.redisCircuit, redis::probe,
@@ -110,8 +123,11 @@ public final class ResilientSessions implements AutoCloseable {
 				() -> {
 				}, settings.durableCircuit().probeInterval());
 		redis.trust().whenSuspected(this.redisProber::wake);
-		this.reconciler = new Reconciler(touches, new UnpersistedReconciler(this.flow.writePath()), pending,
-				this.redisCircuit, this.durableCircuit, settings.reconcileInterval());
+		Expiry expiry = new Expiry(durable, this.durableCircuit, this::remainingLives, this::mayExpire,
+				this::publishExpired, newToken(), clock.node());
+		this.reconciler = new Reconciler(touches, new UnpersistedReconciler(this.flow.writePath()),
+				() -> settle(pending), rebuilds, expiry, settings.expiryInterval(), this.redisCircuit,
+				this.durableCircuit, settings.reconcileInterval());
 		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, settings.resync(),
 				newToken(), this.redisProber::wake, clock);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),
@@ -188,15 +204,45 @@ public final class ResilientSessions implements AutoCloseable {
 	}
 
 	/**
-	 * Settle before Redis is trusted again. With the database down as well nobody can say
-	 * what is pending. If this node itself has missed to tell Redis of nothing, it then
-	 * is in no worse a position than one that never lost Redis, and better than none at
-	 * all.
+	 * Settle before Redis is trusted again: first what this node itself could not tell
+	 * it, then what is pending in the database. With the database down as well nobody can
+	 * say what that is. This node is then in no worse a position than one that never lost
+	 * Redis.
 	 */
 	private void settle(PendingReconciler pending) {
-		if (!this.durableCircuit.isOpen() || this.redisCircuit.missedWrites()) {
+		this.flow.writePath().tellMissed();
+		try {
 			pending.settle();
+			this.flow.writePath().settledAll();
 		}
+		catch (TierUnavailableException ex) {
+			if (!this.flow.writePath().remembersAllMissed()) {
+				throw ex;
+			}
+		}
+	}
+
+	private Map<String, Duration> remainingLives(List<String> ids) {
+		Map<String, Duration> lives = new HashMap<>();
+		this.redisCircuit.call(() -> this.redis.states(ids)).forEach((id, copy) -> {
+			if (!copy.isTombstone()) {
+				lives.put(id, copy.life());
+			}
+		});
+		return lives;
+	}
+
+	/**
+	 * Whether sessions may be expired: Redis must be there and believed, and the database
+	 * must have been there for so long that no node keeps touches in its memory.
+	 */
+	private boolean mayExpire() {
+		return this.mode == Mode.ACTIVE && !this.redisCircuit.isOpen() && !this.redis.trust().state().suspect()
+				&& this.durableCircuit.isClosedFor(TOUCHES_FLUSHED);
+	}
+
+	private void publishExpired(SessionRecord session) {
+		this.repository.publishExpired(session);
 	}
 
 	/**
@@ -251,9 +297,11 @@ public final class ResilientSessions implements AutoCloseable {
 	 * @param durableCircuit the circuit around the durable store
 	 * @param resync how Redis is brought to agree with the durable store
 	 * @param reconcileInterval how often touches are flushed and pending writes settled
+	 * @param expiryInterval how often expired sessions are looked for
 	 */
 	public record Settings(SessionFlow.Settings flow, RepositorySettings repository, CircuitSettings redisCircuit,
-			CircuitSettings durableCircuit, ResyncSettings resync, Duration reconcileInterval) {
+			CircuitSettings durableCircuit, ResyncSettings resync, Duration reconcileInterval,
+			Duration expiryInterval) {
 
 	}
 

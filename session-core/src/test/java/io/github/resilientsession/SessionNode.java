@@ -107,7 +107,7 @@ public final class SessionNode implements AutoCloseable {
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), RECONCILE_INTERVAL);
+				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), RECONCILE_INTERVAL, Duration.ofMillis(500));
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				listener);
 		this.repository = this.sessions.repository();

@@ -44,9 +44,9 @@ public final class TierCircuit {
 
 	private boolean missedWhileSettling;
 
-	private volatile boolean missedWrites;
-
 	private volatile @Nullable Throwable lastFailure;
+
+	private volatile long closedAt = System.nanoTime();
 
 	/**
 	 * Whether anybody has been told that the circuit is open.
@@ -155,7 +155,6 @@ public final class TierCircuit {
 	public void open(Throwable cause) {
 		synchronized (this.transition) {
 			this.missedWhileSettling = this.settling;
-			this.missedWrites = true;
 		}
 		cutOff(cause);
 	}
@@ -244,7 +243,7 @@ public final class TierCircuit {
 			}
 			this.breaker.transitionToClosedState();
 			this.settling = false;
-			this.missedWrites = false;
+			this.closedAt = System.nanoTime();
 			tell = this.announced;
 			this.announced = false;
 		}
@@ -256,11 +255,12 @@ public final class TierCircuit {
 	}
 
 	/**
-	 * Whether the tier has missed writes of this node that are not settled.
-	 * @return whether {@link #open(Throwable)} has been called since it last closed
+	 * Whether the tier has been there for a while.
+	 * @param duration how long
+	 * @return whether the circuit has been closed for so long
 	 */
-	public boolean missedWrites() {
-		return this.missedWrites;
+	public boolean isClosedFor(Duration duration) {
+		return !isOpen() && System.nanoTime() - this.closedAt >= duration.toNanos();
 	}
 
 	/**

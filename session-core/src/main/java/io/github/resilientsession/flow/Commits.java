@@ -98,11 +98,24 @@ final class Commits {
 				inStore = false;
 			}
 			else {
-				return null;
+				return committedBefore(base.id(), change.id());
 			}
 		}
 		throw new TierUnavailableException("Session " + SessionHash.of(base.id()) + " was changed by others in every "
 				+ "attempt to merge into it within " + this.settings.timeLimit().toMillis() + " ms", null);
+	}
+
+	/**
+	 * A change of id whose commit was in doubt has ended the old id by itself. Nobody
+	 * else knows the new one.
+	 * @return that commit, or {@code null} if the session was ended by another
+	 */
+	private @Nullable Commit committedBefore(String oldId, String newId) {
+		if (!oldId.equals(newId)
+				&& this.circuit.call(() -> this.durable.loadForMerge(newId)) instanceof Lookup.Hit hit) {
+			return new Commit(hit.session(), false);
+		}
+		return null;
 	}
 
 	/**

@@ -10,6 +10,8 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes the copy of a session agree with its row, whatever Redis holds.
@@ -21,6 +23,8 @@ import io.github.resilientsession.redis.RedisTierException;
 public final class Convergence {
 
 	private static final int MAX_ATTEMPTS = 20;
+
+	private static final Logger logger = LoggerFactory.getLogger(Convergence.class);
 
 	private final RedisTier redis;
 
@@ -70,6 +74,32 @@ public final class Convergence {
 		}
 		throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
 				"The copy of session " + SessionHash.of(state.id()) + " kept changing", null);
+	}
+
+	/**
+	 * Like {@link #converge}; but where the state cannot be put, for want of memory or
+	 * because it is too large for the time limit, at least remove the older copy, so that
+	 * nobody reads it.
+	 * @param state the state that the durable store has
+	 * @return whether Redis has been told; if not, it has to be told later
+	 * @throws RedisTierException if not even that works: Redis is not back
+	 * @throws TierUnavailableException if what only the copy has could not be committed
+	 */
+	public boolean convergeOrHide(SessionRecord state) {
+		try {
+			converge(state);
+			return true;
+		}
+		catch (RedisTierException ex) {
+			logger.debug("Session {} could not be put into Redis", SessionHash.of(state.id()), ex);
+			if (this.redis.find(state.id()) instanceof Lookup.Hit hit) {
+				if (!hit.session().unpersisted().isEmpty()) {
+					throw ex;
+				}
+				this.redis.discard(hit.session());
+			}
+			return false;
+		}
 	}
 
 }

@@ -38,6 +38,12 @@ final class OutageWrites {
 
 	private static final int MAX_ATTEMPTS = 5;
 
+	/**
+	 * For how long after a failure it is likely that other nodes still write to Redis
+	 * alone.
+	 */
+	private static final Duration RECENT = Duration.ofSeconds(30);
+
 	private static final Logger logger = LoggerFactory.getLogger(OutageWrites.class);
 
 	private final RedisTier redis;
@@ -51,6 +57,8 @@ final class OutageWrites {
 	private final Supplier<String> tokens;
 
 	private final SessionStoreListener listener;
+
+	private volatile long lastFailure = System.nanoTime() - RECENT.toNanos();
 
 	private final Set<String> backlog = ConcurrentHashMap.newKeySet();
 
@@ -206,7 +214,17 @@ final class OutageWrites {
 		}
 	}
 
+	/**
+	 * Whether the durable store may not know all sessions: it has refused writes of this
+	 * node lately, or a node has noted that Redis alone has some.
+	 */
+	boolean isLikely() {
+		return System.nanoTime() - this.lastFailure < RECENT.toNanos() || !this.backlog.isEmpty()
+				|| !this.redis.heartbeat().unpersistedNote().isEmpty();
+	}
+
 	private boolean takesOver(TierUnavailableException cause) {
+		this.lastFailure = System.nanoTime();
 		return !this.settings.strict() && !DurableTier.isRefusal(cause) && !this.redisCircuit.isOpen();
 	}
 

@@ -2,6 +2,7 @@ package io.github.resilientsession.flow;
 
 import java.time.Clock;
 import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -36,6 +37,10 @@ public final class ReadPath {
 
 	private final Convergence convergence;
 
+	private final RebuildWatch watch;
+
+	private final BooleanSupplier onlyRedisMayKnow;
+
 	private final Mode mode;
 
 	private final Clock clock;
@@ -46,12 +51,14 @@ public final class ReadPath {
 
 	private final Semaphore rebuilds = new Semaphore(MAX_REBUILDS_IN_FLIGHT);
 
-	ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Convergence convergence, Mode mode,
-			Clock clock, SessionStoreListener listener) {
+	ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Convergence convergence, RebuildWatch watch,
+			BooleanSupplier onlyRedisMayKnow, Mode mode, Clock clock, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.loader = loader;
 		this.convergence = convergence;
+		this.watch = watch;
+		this.onlyRedisMayKnow = onlyRedisMayKnow;
 		this.mode = mode;
 		this.clock = clock;
 		this.listener = listener;
@@ -94,6 +101,10 @@ public final class ReadPath {
 			this.listener.onLostByRedis();
 		}
 		else if (row instanceof Lookup.Miss) {
+			if (!answered && this.onlyRedisMayKnow.getAsBoolean()) {
+				return new Lookup.Unavailable(new TierUnavailableException(
+						"Redis does not answer, and it may have sessions that the database does not know yet", null));
+			}
 			this.listener.onUnknown();
 		}
 		return row;
@@ -181,14 +192,18 @@ public final class ReadPath {
 	 */
 	private void found(SessionRecord session, long epoch) {
 		this.verified.add(session, epoch);
-		if (this.redisCircuit.isOpen() || !this.rebuilds.tryAcquire()) {
+		if (this.redisCircuit.isOpen() || !this.watch.mayRebuild() || !this.rebuilds.tryAcquire()) {
 			return;
 		}
 		boolean sent = false;
 		try {
 			this.redisCircuit.call(() -> this.redis.rebuild(session)).whenComplete((outcome, failure) -> {
 				this.rebuilds.release();
-				if (outcome != null && outcome.status() == CopyOutcome.Status.DONE) {
+				boolean done = outcome != null && outcome.status() == CopyOutcome.Status.DONE;
+				if (done || failure != null) {
+					this.watch.rebuilt(session.withoutAttributes());
+				}
+				if (done) {
 					this.listener.onRebuilt();
 				}
 			});

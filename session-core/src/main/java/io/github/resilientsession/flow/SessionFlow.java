@@ -32,21 +32,22 @@ public final class SessionFlow implements AutoCloseable {
 	 * @param durableCircuit the circuit around them
 	 * @param settings how the paths behave
 	 * @param touched takes a touched session, whose last access is to become durable soon
+	 * @param watch looks after copies that are put back
 	 * @param tokens gives texts that were never used before, without spaces
 	 * @param clock the time
 	 * @param listener is told what the paths do
 	 */
 	public SessionFlow(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			Settings settings, Consumer<SessionRecord> touched, Supplier<String> tokens, ClusterClock clock,
-			SessionStoreListener listener) {
+			Settings settings, Consumer<SessionRecord> touched, RebuildWatch watch, Supplier<String> tokens,
+			ClusterClock clock, SessionStoreListener listener) {
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
 				listener);
 		Commits commits = new Commits(durable, durableCircuit, settings.durable(), clock, listener);
 		this.convergence = new Convergence(redis, commits);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), tokens,
 				listener);
-		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, settings.mode(), clock,
-				listener);
+		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage::isLikely,
+				settings.mode(), clock, listener);
 		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence, outage,
 				this.loader, settings.mode(), touched, listener);
 	}

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.flow.Commits.Commit;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
@@ -56,6 +57,8 @@ public final class WritePath {
 
 	private final SessionStoreListener listener;
 
+	private final MissedWrites missed = new MissedWrites();
+
 	WritePath(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
 			Commits commits, Convergence convergence, OutageWrites outage, BatchLoader loader, Mode mode,
 			Consumer<SessionRecord> touched, SessionStoreListener listener) {
@@ -100,14 +103,14 @@ public final class WritePath {
 		this.loader.forget(base.id());
 		this.loader.forget(next.id());
 		if (!base.id().equals(next.id())) {
-			tellRedis(cutOff, next.id(), () -> this.convergence.converge(next));
-			tellRedis(cutOff, base.id(), () -> this.redis.end(base.id(), next.version()));
+			tellRedis(cutOff, living(next), () -> this.convergence.converge(next));
+			tellRedis(cutOff, ended(base.id(), next.version()), () -> this.redis.end(base.id(), next.version()));
 		}
 		else if (commit.onBase() && base.version() != SessionRecord.UNVERSIONED) {
-			tellRedis(cutOff, next.id(), () -> applyToCopy(base, next, change));
+			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
 		}
 		else {
-			tellRedis(cutOff, next.id(), () -> this.convergence.converge(next));
+			tellRedis(cutOff, living(next), () -> this.convergence.converge(next));
 		}
 		return new WriteOutcome.Written(next);
 	}
@@ -118,7 +121,7 @@ public final class WritePath {
 	 */
 	private WriteOutcome drop(SessionRecord base) {
 		this.loader.forget(base.id());
-		tellRedis(false, base.id(), () -> this.redis.end(base.id(), base.version() + 1));
+		tellRedis(false, ended(base.id(), base.version() + 1), () -> this.redis.end(base.id(), base.version() + 1));
 		this.listener.onLateSaveDropped();
 		return new WriteOutcome.Dropped();
 	}
@@ -151,25 +154,27 @@ public final class WritePath {
 	 * End a session.
 	 * @param id the session's id
 	 * @param keep how long a session that the durable store does not know can live
-	 * @return whether it was active until now
+	 * @return the version with which it ended, 1 if the durable store did not know it or
+	 * has yet to be told; empty if it had ended before
 	 * @throws TierUnavailableException if it could not be ended
 	 */
-	public boolean end(String id, Duration keep) {
+	public OptionalLong end(String id, Duration keep) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
 		OptionalLong ended;
 		try {
 			ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep));
 		}
 		catch (TierUnavailableException ex) {
-			return this.outage.end(id, ex);
+			return this.outage.end(id, ex) ? OptionalLong.of(1) : OptionalLong.empty();
 		}
 		tellRedisOfEnd(id, ended, cutOff);
-		return ended.orElse(1) > 1;
+		return ended;
 	}
 
 	private void tellRedisOfEnd(String id, OptionalLong ended, boolean cutOff) {
 		this.loader.forget(id);
-		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
+		long version = ended.orElse(1);
+		tellRedis(cutOff, ended(id, version), () -> this.redis.end(id, version));
 	}
 
 	/**
@@ -226,8 +231,9 @@ public final class WritePath {
 	 * Tell Redis of a durable commit, or mark the row as pending.
 	 * @throws TierUnavailableException if neither could be done
 	 */
-	private void tellRedis(boolean alreadyMarked, String id, Runnable call) {
+	private void tellRedis(boolean alreadyMarked, PendingRow write, Runnable call) {
 		if (alreadyMarked && !this.redisCircuit.takesWrites()) {
+			this.missed.add(write);
 			this.listener.onRedisPending();
 			return;
 		}
@@ -235,12 +241,45 @@ public final class WritePath {
 			this.redisCircuit.write(call);
 		}
 		catch (TierUnavailableException ex) {
+			this.missed.add(write);
+			hideStaleCopy(write.id(), ex);
 			if (!alreadyMarked) {
-				this.durableCircuit.write(() -> this.durable.markPending(id));
+				this.durableCircuit.write(() -> this.durable.markPending(write.id()));
 			}
 			this.listener.onRedisPending();
-			hideStaleCopy(id, ex);
 		}
+	}
+
+	private static PendingRow living(SessionRecord session) {
+		return new PendingRow(session.id(), session.version(), session);
+	}
+
+	private static PendingRow ended(String id, long version) {
+		return new PendingRow(id, version, null);
+	}
+
+	/**
+	 * Tell Redis, before this node trusts it again, what this node could not tell it.
+	 * @throws RedisTierException if Redis failed again
+	 * @throws TierUnavailableException if what only a copy has could not be committed
+	 */
+	public void tellMissed() {
+		this.missed.tell(this.redis, this.convergence);
+	}
+
+	/**
+	 * Whether {@link #tellMissed()} tells all that Redis has missed of this node.
+	 * @return {@code false} if there were too many writes to remember
+	 */
+	public boolean remembersAllMissed() {
+		return this.missed.isComplete();
+	}
+
+	/**
+	 * All that was pending in the durable store has been told to Redis.
+	 */
+	public void settledAll() {
+		this.missed.settled();
 	}
 
 	/**

@@ -12,8 +12,6 @@ import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.flow.Convergence;
-import io.github.resilientsession.record.Lookup;
-import io.github.resilientsession.record.SessionHash;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.CopyOutcome;
@@ -88,7 +86,7 @@ public final class PendingReconciler {
 		Set<String> put = putAllIfAbsent(living);
 		List<PendingRow> told = new ArrayList<>(page.size());
 		for (PendingRow row : page) {
-			if (row.session() != null && (put.contains(row.id()) || converge(row.session()))) {
+			if (row.session() != null && (put.contains(row.id()) || this.convergence.convergeOrHide(row.session()))) {
 				told.add(row);
 			}
 		}
@@ -113,23 +111,6 @@ public final class PendingReconciler {
 			logger.debug("A page could not be put at once, and is put one by one", ex);
 		}
 		return put;
-	}
-
-	private boolean converge(SessionRecord session) {
-		try {
-			this.convergence.converge(session);
-			return true;
-		}
-		catch (RedisTierException ex) {
-			// This one cannot be put, for want of memory or because it is too large for
-			// the time limit. Its mark stays until it can; meanwhile no old copy may be
-			// read. If not even that works, Redis is not back.
-			if (this.redis.find(session.id()) instanceof Lookup.Hit hit) {
-				this.redis.discard(hit.session());
-			}
-			logger.debug("Session {} could not be put into Redis", SessionHash.of(session.id()), ex);
-			return false;
-		}
 	}
 
 }

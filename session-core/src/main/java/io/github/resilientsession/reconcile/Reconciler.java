@@ -25,7 +25,13 @@ public final class Reconciler implements AutoCloseable {
 
 	private final UnpersistedReconciler unpersisted;
 
-	private final PendingReconciler pending;
+	private final Runnable settle;
+
+	private final RebuildCheck rebuilds;
+
+	private final Expiry expiry;
+
+	private final Duration expiryInterval;
 
 	private final TierCircuit redisCircuit;
 
@@ -37,11 +43,21 @@ public final class Reconciler implements AutoCloseable {
 
 	private final Thread thread;
 
-	public Reconciler(TouchFlusher touches, UnpersistedReconciler unpersisted, PendingReconciler pending,
-			TierCircuit redisCircuit, TierCircuit durableCircuit, Duration interval) {
+	/**
+	 * Create a reconciler, not started.
+	 * @param settle tells Redis of what it has missed
+	 * @param expiryInterval how often to look for expired sessions
+	 * @param interval how often to do all else
+	 */
+	public Reconciler(TouchFlusher touches, UnpersistedReconciler unpersisted, Runnable settle, RebuildCheck rebuilds,
+			Expiry expiry, Duration expiryInterval, TierCircuit redisCircuit, TierCircuit durableCircuit,
+			Duration interval) {
 		this.touches = touches;
 		this.unpersisted = unpersisted;
-		this.pending = pending;
+		this.settle = settle;
+		this.rebuilds = rebuilds;
+		this.expiry = expiry;
+		this.expiryInterval = expiryInterval;
 		this.redisCircuit = redisCircuit;
 		this.durableCircuit = durableCircuit;
 		this.interval = interval;
@@ -58,11 +74,19 @@ public final class Reconciler implements AutoCloseable {
 
 	private void run() {
 		try {
+			long expired = System.nanoTime();
 			while (!this.closed.await(this.interval.toNanos(), TimeUnit.NANOSECONDS)) {
 				long deadline = System.nanoTime() + PASS.toNanos();
 				flush(deadline);
+				if (!this.redisCircuit.isOpen()) {
+					attempt(this.settle);
+				}
 				if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
-					attempt(this.pending::settle);
+					attempt(this.rebuilds::check);
+				}
+				if (System.nanoTime() - expired >= this.expiryInterval.toNanos()) {
+					attempt(this.expiry::run);
+					expired = System.nanoTime();
 				}
 			}
 		}

@@ -112,6 +112,15 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
+	 * What identifies this state.
+	 * @return a record without the attributes, which are most of its size
+	 */
+	public SessionRecord withoutAttributes() {
+		return new SessionRecord(this.id, this.version, this.creationTime, this.lastAccessedTime,
+				this.maxInactiveInterval, this.principalName, Map.of(), this.unpersisted);
+	}
+
+	/**
 	 * The state after a write that only Redis takes.
 	 * @param change the write
 	 * @param token its token, never used before

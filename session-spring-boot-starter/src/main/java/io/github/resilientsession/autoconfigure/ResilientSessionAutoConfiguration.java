@@ -38,6 +38,7 @@ import org.springframework.boot.session.autoconfigure.SessionAutoConfiguration;
 import org.springframework.boot.session.autoconfigure.SessionTimeout;
 import org.springframework.boot.session.data.redis.autoconfigure.SessionDataRedisAutoConfiguration;
 import org.springframework.boot.session.data.redis.autoconfigure.SessionDataRedisProperties;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.Ordered;
@@ -133,7 +134,7 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 				new CircuitSettings(CIRCUIT_WINDOW, CIRCUIT_MINIMUM_CALLS, CIRCUIT_FAILURE_RATE,
 						properties.durable().probeInterval()),
 				new ResyncSettings(properties.resync().sessionsPerSecond(), properties.resync().memoryHeadroom()),
-				properties.reconcileInterval());
+				properties.reconcileInterval(), properties.expiryInterval());
 	}
 
 	@Bean
@@ -145,8 +146,9 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 	ResilientSessionRepository sessionRepository(ResilientSessions sessions,
 			ObjectProvider<SessionIdGenerator> sessionIdGenerator,
 			ObjectProvider<SessionRepositoryCustomizer<ResilientSessionRepository>> customizers,
-			ListableBeanFactory beans) {
+			ListableBeanFactory beans, ApplicationEventPublisher publisher) {
 		ResilientSessionRepository repository = sessions.repository();
+		repository.setApplicationEventPublisher(publisher);
 		sessionIdGenerator.ifAvailable(repository::setSessionIdGenerator);
 		customizers.orderedStream().forEach((customizer) -> customizer.customize(repository));
 		warnOfCustomizers(beans, RedisSessionRepository.class);

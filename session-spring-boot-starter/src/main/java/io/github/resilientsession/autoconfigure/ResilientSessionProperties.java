@@ -32,6 +32,8 @@ import org.springframework.util.unit.DataSize;
  * @param retryAfter what a 503 tells the client to wait
  * @param reconcileInterval how often touches are written to the durable store, and Redis
  * is told of what it missed
+ * @param expiryInterval how often expired sessions are looked for, so that their
+ * listeners are told and their rows removed
  * @param redis the Redis tier
  * @param durable the durable tier
  * @param load the bounds of what misses in Redis may do to the durable store
@@ -43,8 +45,8 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		@DefaultValue("false") boolean strict, @DefaultValue Ttl ttl, @DefaultValue("1MB") DataSize maxSessionSize,
 		@DefaultValue("quarantine") UnreadableAttributePolicy unreadableAttributes,
 		@DefaultValue("5s") Duration retryAfter, @DefaultValue("1s") Duration reconcileInterval,
-		@DefaultValue Redis redis, @DefaultValue Durable durable, @DefaultValue Load load, @DefaultValue Resync resync,
-		@DefaultValue Datasource datasource) {
+		@DefaultValue("30s") Duration expiryInterval, @DefaultValue Redis redis, @DefaultValue Durable durable,
+		@DefaultValue Load load, @DefaultValue Resync resync, @DefaultValue Datasource datasource) {
 
 	/**
 	 * Check what single settings cannot say.
@@ -60,6 +62,7 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		require(problems, this.maxSessionSize.toBytes() > 0, "resilient-session.max-session-size must be positive");
 		positive(problems, this.retryAfter, "retry-after");
 		positive(problems, this.reconcileInterval, "reconcile-interval");
+		positive(problems, this.expiryInterval, "expiry-interval");
 		positive(problems, this.redis.timeLimit(), "redis.time-limit");
 		positive(problems, this.redis.probeInterval(), "redis.probe-interval");
 		positive(problems, this.durable.probeInterval(), "durable.probe-interval");
