@@ -27,6 +27,7 @@ import io.github.resilientsession.redis.RedisConnections;
 import io.github.resilientsession.redis.RedisSettings;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
 import io.lettuce.core.resource.ClientResources;
 
 import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
@@ -79,15 +80,15 @@ public final class SessionNode implements AutoCloseable {
 		config.setInitializationFailTimeout(-1);
 		Platform platform = Platform.fromUrl(options.jdbcUrl);
 		if (platform == Platform.POSTGRESQL) {
-			config.addDataSourceProperty("ApplicationName", APPLICATION_NAME);
+			config.addDataSourceProperty("ApplicationName", options.name);
 		}
 		this.pool = new HikariDataSource(config);
 		SessionStoreListener listener = options.tellAll(this.events);
 		AttributeCodec codec = new AttributeCodec(options.serializer);
 		LettuceConnectionFactory own = options.redisConnections
-			.apply(RedisConnections.derive(application(options, this.clientResources), REDIS_TIME_LIMIT));
-		RedisTier redis = new RedisTier(own, codec, options.ttl, new RedisSettings("spring:session", REDIS_TIME_LIMIT),
-				options.clock, listener);
+			.apply(RedisConnections.derive(application(options, this.clientResources), options.redisTimeLimit));
+		RedisTier redis = new RedisTier(own, codec, options.ttl,
+				new RedisSettings("spring:session", options.redisTimeLimit), options.clock, listener);
 		DurableSettings durableSettings = new DurableSettings(DURABLE_TIME_LIMIT, Duration.ofSeconds(30), platform);
 		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, options.clock,
 				listener);
@@ -171,11 +172,15 @@ public final class SessionNode implements AutoCloseable {
 	 */
 	public static final class Options {
 
-		private final String redisHost;
+		private String redisHost;
 
 		private int redisPort;
 
-		private final String jdbcUrl;
+		private String jdbcUrl;
+
+		private String name = APPLICATION_NAME;
+
+		private Duration redisTimeLimit = REDIS_TIME_LIMIT;
 
 		private Clock clock = Clock.systemUTC();
 
@@ -233,6 +238,35 @@ public final class SessionNode implements AutoCloseable {
 
 		public Options serializer(RedisSerializer<Object> serializer) {
 			this.serializer = serializer;
+			return this;
+		}
+
+		/**
+		 * The application name that its connections to PostgreSQL give.
+		 */
+		public Options name(String name) {
+			this.name = name;
+			return this;
+		}
+
+		public Options redisTimeLimit(Duration limit) {
+			this.redisTimeLimit = limit;
+			return this;
+		}
+
+		/**
+		 * A wire to Redis for this node.
+		 */
+		public Options redis(Wire wire) {
+			this.redisHost = wire.host();
+			return redisPort(wire.port());
+		}
+
+		/**
+		 * A wire to PostgreSQL for this node.
+		 */
+		public Options database(Wire wire) {
+			this.jdbcUrl = this.jdbcUrl.replaceFirst("//[^/]+/", "//" + wire.host() + ":" + wire.port() + "/");
 			return this;
 		}
 
