@@ -40,7 +40,7 @@ import org.springframework.data.redis.serializer.RedisSerializer;
  */
 public final class SessionNode implements AutoCloseable {
 
-	static final String APPLICATION_NAME = "resilient-session-test";
+	public static final String APPLICATION_NAME = "resilient-session-test";
 
 	static final int MAX_CONCURRENT_LOADS = 4;
 

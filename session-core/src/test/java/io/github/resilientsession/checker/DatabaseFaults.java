@@ -24,10 +24,10 @@ final class DatabaseFaults {
 	 */
 	Fault of(FaultKind kind) {
 		return switch (kind) {
-			case DATABASE_KILLED -> RedisFaults.fault((over) -> this.cluster.database().kill(),
-					() -> this.cluster.database().restart());
-			case DATABASE_HUNG -> RedisFaults.fault((over) -> this.cluster.database().pause(),
-					() -> this.cluster.database().resume());
+			case DATABASE_KILLED ->
+				RedisFaults.fault((over) -> this.cluster.database().kill(), () -> this.cluster.database().restart());
+			case DATABASE_HUNG ->
+				RedisFaults.fault((over) -> this.cluster.database().pause(), () -> this.cluster.database().resume());
 			case DATABASE_CONNECTIONS_TERMINATED -> RedisFaults.fault(this::terminate, () -> {
 			});
 			case DATABASE_ROWS_LOCKED -> new RowLocks();

@@ -57,6 +57,14 @@ enum FaultKind {
 		return !this.wholeServer && !other.wholeServer && this.target != Target.NETWORK;
 	}
 
+	/**
+	 * The fault's name, with the node if it strikes one.
+	 */
+	String struckNode(int node) {
+		boolean one = this.target == Target.NODE || this.target == Target.NETWORK;
+		return one ? this + " " + node : toString();
+	}
+
 	private enum Target {
 
 		REDIS, DATABASE, NETWORK, NODE

@@ -144,8 +144,9 @@ final class Judge {
 	 * A call took too long.
 	 */
 	void slow(Life life, String what, long began, long ended, Duration limit) {
-		violation(ViolationKind.SLOW, life, began, ended, what + " took " + seconds(ended - began)
-				+ ", more than the limit of " + limit.toMillis() + " ms", what + began);
+		violation(ViolationKind.SLOW, life, began, ended,
+				what + " took " + seconds(ended - began) + ", more than the limit of " + limit.toMillis() + " ms",
+				what + began);
 	}
 
 	void unexpected(Life life, String what, long began, long ended, Throwable failure) {

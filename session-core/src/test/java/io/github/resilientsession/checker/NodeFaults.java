@@ -27,8 +27,7 @@ final class NodeFaults {
 		Wire redis = this.cluster.redisWire(node);
 		Wire database = this.cluster.databaseWire(node);
 		return switch (kind) {
-			case NODE_CRASHED ->
-				RedisFaults.fault((over) -> this.cluster.crash(node), () -> this.cluster.revive(node));
+			case NODE_CRASHED -> RedisFaults.fault((over) -> this.cluster.crash(node), () -> this.cluster.revive(node));
 			case NODE_CUT_OFF_FROM_REDIS -> RedisFaults.fault((over) -> cutOff(redis, silently), redis::heal);
 			case NODE_CUT_OFF_FROM_DATABASE -> RedisFaults.fault((over) -> cutOff(database, silently), database::heal);
 			case REDIS_REPLY_CUT -> RedisFaults.fault((over) -> cutReplies(redis, over), redis::heal);

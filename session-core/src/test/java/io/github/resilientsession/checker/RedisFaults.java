@@ -52,9 +52,9 @@ final class RedisFaults {
 				});
 			case REDIS_READ_ONLY -> fault((over) -> this.cluster.administer((redis) -> redis.replicaof("127.0.0.1", 1)),
 					() -> this.cluster.administer(RedisCommands::replicaofNoOne));
-			case REDIS_PAUSED -> fault(
-					(over) -> this.cluster.administer((redis) -> redis.clientPause(duration.toMillis())), () -> {
-					});
+			case REDIS_PAUSED ->
+				fault((over) -> this.cluster.administer((redis) -> redis.clientPause(duration.toMillis())), () -> {
+				});
 			case REDIS_PASSWORD_SET -> fault((over) -> setPassword(), () -> configure("requirepass", ""));
 			case REDIS_SCRIPTS_FLUSHED -> fault(this::flushScripts, () -> {
 			});
@@ -153,7 +153,7 @@ final class RedisFaults {
 		this.cluster.administer((redis) -> {
 			redis.configSet("requirepass", Cluster.PASSWORD);
 			// A connection that is there stays logged in: only the next one is refused.
-			return redis.clientKill(KillArgs.Builder.skipme().typeNormal());
+			return redis.clientKill(KillArgs.Builder.typeNormal().skipme());
 		});
 	}
 
