@@ -49,4 +49,12 @@ record CheckSettings(long seed, Duration duration, List<Duration> clockOffsets, 
 				this.clientsPerGroup, this.thinkTime, this.endsPercent, variant);
 	}
 
+	/**
+	 * With clients that pause for less, and sessions that end sooner.
+	 */
+	CheckSettings busy(Duration thinkTime, int endsPercent) {
+		return new CheckSettings(this.seed, this.duration, this.clockOffsets, this.maxInactiveInterval, this.groups,
+				this.clientsPerGroup, thinkTime, endsPercent, this.variant);
+	}
+
 }

@@ -13,7 +13,7 @@ import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
@@ -26,7 +26,7 @@ final class Cluster implements AutoCloseable {
 
 	static final String PASSWORD = "secret";
 
-	private static final Duration ADMINISTRATION = Duration.ofSeconds(5);
+	private static final Duration ADMINISTRATION = Duration.ofSeconds(2);
 
 	private final Timeline timeline;
 
@@ -122,12 +122,21 @@ final class Cluster implements AutoCloseable {
 		try {
 			return administer(RedisURI.builder(), work);
 		}
-		catch (RedisCommandExecutionException ex) {
-			if (!String.valueOf(ex.getMessage()).startsWith("NOAUTH")) {
+		catch (RedisException ex) {
+			if (!isNotAuthenticated(ex)) {
 				throw ex;
 			}
 			return administer(RedisURI.builder().withPassword(PASSWORD.toCharArray()), work);
 		}
+	}
+
+	private static boolean isNotAuthenticated(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (String.valueOf(cause.getMessage()).contains("NOAUTH")) {
+				return true;
+			}
+		}
+		return false;
 	}
 
 	private <T> T administer(RedisURI.Builder uri, Function<RedisCommands<String, String>, T> work) {

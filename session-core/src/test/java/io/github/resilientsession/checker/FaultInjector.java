@@ -9,6 +9,11 @@ import java.util.concurrent.TimeUnit;
  */
 final class FaultInjector {
 
+	/**
+	 * A server that is going down or coming up takes no orders for a while.
+	 */
+	private static final Duration HEALING_TRIES = Duration.ofSeconds(10);
+
 	private final Cluster cluster;
 
 	private final Timeline timeline;
@@ -95,16 +100,26 @@ final class FaultInjector {
 
 		private void heal() throws InterruptedException {
 			join();
-			try {
-				this.fault.heal();
-			}
-			catch (Exception ex) {
-				FaultInjector.this.figures.count("fault not healed: " + this.kind);
-				System.out.println("    " + this.kind + " could not be healed: " + ex);
+			long deadline = System.nanoTime() + HEALING_TRIES.toNanos();
+			while (!isHealed(System.nanoTime() > deadline)) {
+				new CountDownLatch(1).await(100, TimeUnit.MILLISECONDS);
 			}
 			this.period.end();
 			if (this.databaseDown != null) {
 				this.databaseDown.end();
+			}
+		}
+
+		private boolean isHealed(boolean last) {
+			try {
+				this.fault.heal();
+				return true;
+			}
+			catch (Exception ex) {
+				if (last) {
+					throw new IllegalStateException("The checker cannot heal " + this.kind, ex);
+				}
+				return false;
 			}
 		}
 

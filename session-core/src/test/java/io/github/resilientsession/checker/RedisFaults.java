@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.testsupport.RedisServer;
 import io.lettuce.core.KillArgs;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.SetArgs;
 import io.lettuce.core.api.sync.RedisCommands;
 import org.awaitility.Awaitility;
@@ -130,12 +131,17 @@ final class RedisFaults {
 			String kilobyte = "x".repeat(1_000);
 			for (int i = 0; over.getCount() > 0; i++) {
 				String prefix = "foreign:" + i + ":";
-				this.cluster.administer((redis) -> {
-					for (int j = 0; j < 300; j++) {
-						redis.set(prefix + j, kilobyte, SetArgs.Builder.px(20_000));
-					}
-					return true;
-				});
+				try {
+					this.cluster.administer((redis) -> {
+						for (int j = 0; j < 300; j++) {
+							redis.set(prefix + j, kilobyte, SetArgs.Builder.px(20_000));
+						}
+						return true;
+					});
+				}
+				catch (RedisException ex) {
+					// The other fault strikes us, too.
+				}
 				over.await(50, TimeUnit.MILLISECONDS);
 			}
 		}

@@ -1,0 +1,77 @@
+package io.github.resilientsession.checker;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+
+import io.github.resilientsession.SessionNode;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * The checker notices the lack of each protection, by the right kind of violation.
+ */
+class CheckerTests {
+
+	@Test
+	void nodesWithAllProtections_haveNoViolation() throws Exception {
+		assertThat(run(UnaryOperator.identity(), cutOffFromRedis())).isEmpty();
+		assertThat(run(UnaryOperator.identity(), evictionsAndSlowNode())).isEmpty();
+	}
+
+	@Test
+	void nodesWithoutVersionCheck_loseWrites() throws Exception {
+		WithoutProtection variant = WithoutProtection.versionCheck();
+		assertThat(run(variant, cutOffFromRedis())).contains(ViolationKind.LOST_WRITE);
+		assertThat(variant.changes()).isPositive();
+	}
+
+	@Test
+	void nodesWithoutPendingMark_loseWrites() throws Exception {
+		WithoutProtection variant = WithoutProtection.pendingMark();
+		assertThat(run(variant, cutOffFromRedis())).contains(ViolationKind.LOST_WRITE);
+		assertThat(variant.changes()).isPositive();
+	}
+
+	@Test
+	void nodesWithoutTombstones_reviveSessions() throws Exception {
+		WithoutProtection variant = WithoutProtection.tombstone();
+		assertThat(run(variant, evictionsAndSlowNode())).contains(ViolationKind.RESURRECTION);
+		assertThat(variant.changes()).isPositive();
+	}
+
+	/**
+	 * A node that writes while it is cut off leaves old copies behind.
+	 */
+	private static Incident cutOffFromRedis() {
+		return incident(FaultKind.NODE_CUT_OFF_FROM_REDIS, FaultKind.REDIS_SCRIPTS_FLUSHED);
+	}
+
+	/**
+	 * Copies are missed all the time, and some of the rebuilds arrive after the session's
+	 * end.
+	 */
+	private static Incident evictionsAndSlowNode() {
+		return incident(FaultKind.NETWORK_SLOW, FaultKind.REDIS_EVICTING);
+	}
+
+	private static Incident incident(FaultKind first, FaultKind second) {
+		return new Incident(1, Duration.ofMillis(500), Duration.ofSeconds(6), first, 0, Duration.ofMillis(100), second,
+				1);
+	}
+
+	private static Set<ViolationKind> run(UnaryOperator<SessionNode.Options> variant, Incident incident)
+			throws Exception {
+		CheckSettings settings = CheckSettings.usual(1, incident.calmBefore())
+			.without(variant)
+			.busy(Duration.ofMillis(200), 40);
+		List<Violation> violations = new Check(settings, () -> incident, System.out).run();
+		System.out.println("first of " + violations.size() + " violations:");
+		violations.stream().limit(2).forEach(System.out::println);
+		return violations.stream().map(Violation::kind).collect(Collectors.toSet());
+	}
+
+}
