@@ -161,6 +161,18 @@ final class Judge {
 				"" + node + since);
 	}
 
+	/**
+	 * A node does not use a store again that works.
+	 */
+	void cutOff(int node, String store, long since, long until) {
+		if (this.reported.add("cut off" + node + store + since)) {
+			this.figures.count("violations: " + ViolationKind.NOT_SERVED);
+			this.violations.add(new Violation(ViolationKind.NOT_SERVED, until,
+					"node " + node + " still cuts " + store + " off " + seconds(until - since) + " after the healing",
+					this.timeline.faultsOf(since, until), List.of()));
+		}
+	}
+
 	void keyWithoutTtl(String key) {
 		long now = this.timeline.now();
 		if (this.reported.add(ViolationKind.KEY_WITHOUT_TTL + key)) {

@@ -11,7 +11,7 @@ import io.github.resilientsession.testsupport.Wire;
  */
 final class NodeFaults {
 
-	private static final Duration SLOW_ONE_WAY = Duration.ofMillis(30);
+	private static final Duration SLOW_ONE_WAY = Duration.ofMillis(60);
 
 	private final Cluster cluster;
 

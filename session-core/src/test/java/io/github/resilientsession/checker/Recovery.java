@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
+import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.checker.Client.Answer;
 import io.github.resilientsession.checker.Client.Outcome;
 import io.github.resilientsession.checker.ClientGroup.Graveyard;
@@ -41,8 +42,8 @@ final class Recovery {
 	}
 
 	/**
-	 * Wait until every session is served by every node again, and report those that are
-	 * not within the healing time.
+	 * Wait until every node uses both stores and serves every session again, and report
+	 * what is not so within the healing time.
 	 */
 	void await(List<ClientGroup> groups) throws InterruptedException {
 		long healed = this.timeline.now();
@@ -51,6 +52,9 @@ final class Recovery {
 		while (true) {
 			boolean done = true;
 			boolean late = this.timeline.now() > deadline;
+			for (int node = 0; node < this.cluster.size(); node++) {
+				done &= isWhole(node, healed, late);
+			}
 			for (ClientGroup group : groups) {
 				done &= isServed(group.session(), served, healed, late);
 			}
@@ -60,6 +64,19 @@ final class Recovery {
 			}
 			pause();
 		}
+	}
+
+	/**
+	 * Whether a node uses both stores.
+	 */
+	private boolean isWhole(int node, long healed, boolean late) {
+		SessionNode found = this.cluster.node(node);
+		boolean redis = !found.redisIsCutOff();
+		boolean database = !found.durableIsCutOff();
+		if (late && !(redis && database)) {
+			this.judge.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
+		}
+		return redis && database;
 	}
 
 	private boolean isServed(ClientSession session, Map<Life, Set<Integer>> served, long healed, boolean late) {

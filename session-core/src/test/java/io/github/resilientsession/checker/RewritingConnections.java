@@ -7,6 +7,8 @@ import java.lang.reflect.Proxy;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 
+import org.springframework.beans.DirectFieldAccessor;
+import org.springframework.data.redis.connection.RedisConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnection;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionProvider;
@@ -23,12 +25,20 @@ final class RewritingConnections extends LettuceConnectionFactory {
 	 * @param others standalone, neither started nor connected
 	 */
 	RewritingConnections(LettuceConnectionFactory others, Rewriting rewriting) {
-		super(others.getStandaloneConfiguration(), others.getClientConfiguration());
+		super(configuration(others), others.getClientConfiguration());
 		this.rewriting = rewriting;
 		setShareNativeConnection(true);
 		setValidateConnection(false);
 		setEagerInitialization(false);
 		afterPropertiesSet();
+	}
+
+	/**
+	 * The accessor answers with localhost for a configuration of unknown type.
+	 */
+	private static RedisConfiguration configuration(LettuceConnectionFactory others) {
+		Object configuration = new DirectFieldAccessor(others).getPropertyValue("configuration");
+		return (RedisConfiguration) configuration;
 	}
 
 	@Override
