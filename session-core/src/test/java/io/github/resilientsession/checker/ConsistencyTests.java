@@ -15,7 +15,7 @@ class ConsistencyTests {
 
 	@Test
 	void nodesUnderFaults_neitherLoseNorReviveNorDelayAnything() throws Exception {
-		Duration duration = Duration.ofSeconds(Long.getLong("check.duration", 100));
+		Duration duration = Duration.ofSeconds(Long.getLong("check.duration", 90));
 		Check check = ConsistencyCheck.check(Long.getLong("check.seed", 20261121), duration);
 		List<Violation> violations = check.run();
 		check.report();
