@@ -17,7 +17,10 @@ class ConsistencyTests {
 	void nodesUnderFaults_neitherLoseNorReviveNorDelayAnything() throws Exception {
 		Duration duration = Duration.ofSeconds(Long.getLong("check.duration", 90));
 		Check check = ConsistencyCheck.check(Long.getLong("check.seed", 20261121), duration);
-		List<Violation> violations = check.run();
+		List<Violation> violations;
+		try (QuietLog quiet = new QuietLog()) {
+			violations = check.run();
+		}
 		check.report();
 		assertThat(violations).isEmpty();
 		assertThat(check.figures().of("failures of the checker itself")).isZero();
