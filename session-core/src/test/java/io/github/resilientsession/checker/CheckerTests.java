@@ -20,27 +20,29 @@ class CheckerTests {
 
 	@Test
 	void nodesWithAllProtections_haveNoViolation() throws Exception {
-		assertThat(run(UnaryOperator.identity(), cutOffFromRedis(), 30)).isEmpty();
+		assertThat(run(UnaryOperator.identity(), cutOffFromRedis(), 150, 30)).isEmpty();
 	}
 
 	@Test
 	void nodesWithoutVersionCheck_loseWrites() throws Exception {
 		WithoutProtection variant = WithoutProtection.versionCheck();
-		assertThat(run(variant, cutOffFromRedis(), 10)).contains(ViolationKind.LOST_WRITE);
+		assertThat(run(variant, cutOffFromRedis(), 150, 10)).contains(ViolationKind.LOST_WRITE);
 		assertThat(variant.changes()).isPositive();
 	}
 
 	@Test
-	void nodesWithoutPendingMark_loseWritesAndReviveSessions() throws Exception {
+	void nodesWithoutPendingMark_readOldStatesAndReviveSessions() throws Exception {
 		WithoutProtection variant = WithoutProtection.pendingMark();
-		assertThat(run(variant, cutOffFromRedis(), 10)).contains(ViolationKind.RESURRECTION, ViolationKind.LOST_WRITE);
+		// Few writes, since the next one of a node that sees Redis repairs the copy.
+		assertThat(run(variant, cutOffFromRedis(), 2_000, 20)).contains(ViolationKind.RESURRECTION)
+			.containsAnyOf(ViolationKind.ROLLBACK, ViolationKind.LOST_WRITE);
 		assertThat(variant.changes()).isPositive();
 	}
 
 	@Test
 	void nodesWithoutTombstones_reviveSessions() throws Exception {
 		WithoutProtection variant = WithoutProtection.tombstone();
-		assertThat(run(variant, flushesAndSlowNode(), 50)).contains(ViolationKind.RESURRECTION);
+		assertThat(run(variant, flushesAndSlowNode(), 150, 50)).contains(ViolationKind.RESURRECTION);
 		assertThat(variant.changes()).isPositive();
 	}
 
@@ -49,7 +51,7 @@ class CheckerTests {
 	 */
 	@Test
 	void nodesWithoutSuspicion_believeOldCopies() throws Exception {
-		assertThat(run(UnaryOperator.identity(), oldSnapshot(), 30)).contains(ViolationKind.RESURRECTION,
+		assertThat(run(UnaryOperator.identity(), oldSnapshot(), 150, 30)).contains(ViolationKind.RESURRECTION,
 				ViolationKind.ROLLBACK);
 	}
 
@@ -78,10 +80,10 @@ class CheckerTests {
 	}
 
 	private static Set<ViolationKind> run(UnaryOperator<SessionNode.Options> variant, List<Incident> incidents,
-			int endsPercent) throws Exception {
+			int thinkMillis, int endsPercent) throws Exception {
 		CheckSettings settings = CheckSettings.usual(1, Duration.ofMinutes(1))
 			.without(variant)
-			.busy(Duration.ofMillis(150), endsPercent);
+			.busy(Duration.ofMillis(thinkMillis), endsPercent);
 		Iterator<Incident> all = incidents.iterator();
 		List<Violation> violations;
 		try (QuietLog quiet = new QuietLog()) {
