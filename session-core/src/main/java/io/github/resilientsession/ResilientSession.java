@@ -54,7 +54,9 @@ public final class ResilientSession implements Session {
 		this.isNew = isNew;
 		this.id = base.id();
 		this.lastAccessedTime = base.lastAccessedTime();
-		this.maxInactiveInterval = base.maxInactiveInterval();
+		this.maxInactiveInterval = repository.limit(base.maxInactiveInterval());
+		// Another node allows more: the stricter of two limits wins, for all nodes.
+		this.intervalChanged = !this.maxInactiveInterval.equals(base.maxInactiveInterval());
 	}
 
 	@Override
@@ -126,7 +128,7 @@ public final class ResilientSession implements Session {
 
 	@Override
 	public void setLastAccessedTime(Instant lastAccessedTime) {
-		this.lastAccessedTime = lastAccessedTime;
+		this.lastAccessedTime = this.repository.shared(lastAccessedTime);
 		this.touched = true;
 		flushIfImmediate();
 	}

@@ -1,6 +1,5 @@
 package io.github.resilientsession;
 
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -14,6 +13,7 @@ import io.github.resilientsession.codec.AttributeNotReadableException;
 import io.github.resilientsession.flow.ReadPath;
 import io.github.resilientsession.flow.WriteOutcome;
 import io.github.resilientsession.flow.WritePath;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionHash;
@@ -54,7 +54,7 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 
 	private final RepositorySettings settings;
 
-	private final Clock clock;
+	private final ClusterClock clock;
 
 	private final SessionStoreListener listener;
 
@@ -74,7 +74,7 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 	private SessionIdGenerator sessionIdGenerator = UuidSessionIdGenerator.getInstance();
 
 	ResilientSessionRepository(ReadPath readPath, WritePath writePath, PrincipalLookup principals, AttributeCodec codec,
-			RepositorySettings settings, Clock clock, SessionStoreListener listener) {
+			RepositorySettings settings, ClusterClock clock, SessionStoreListener listener) {
 		this.readPath = readPath;
 		this.writePath = writePath;
 		this.principals = principals;
@@ -181,7 +181,14 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		if (lookup instanceof Lookup.Unavailable unavailable) {
 			throw unavailable(id, "read", unavailable.cause());
 		}
-		return (lookup instanceof Lookup.Hit hit) ? new ResilientSession(this, hit.session(), false) : null;
+		if (!(lookup instanceof Lookup.Hit hit)) {
+			return null;
+		}
+		ResilientSession session = new ResilientSession(this, hit.session(), false);
+		// Another node may allow a session to be idle for longer than this one.
+		boolean idleTooLong = !session.getMaxInactiveInterval().equals(hit.session().maxInactiveInterval())
+				&& session.isExpired();
+		return idleTooLong ? null : session;
 	}
 
 	/**
@@ -309,8 +316,22 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 		return this.principalResolver.resolveIndexesFor(session).get(PRINCIPAL_NAME_INDEX_NAME);
 	}
 
+	/**
+	 * The interval that this node allows at most.
+	 */
+	Duration limit(Duration interval) {
+		return this.settings.ttl().limit(interval);
+	}
+
 	Instant now() {
 		return this.clock.instant();
+	}
+
+	/**
+	 * Translate a time that was read from this node's clock.
+	 */
+	Instant shared(Instant nodeTime) {
+		return this.clock.shared(nodeTime);
 	}
 
 	FlushMode flushMode() {

@@ -37,7 +37,7 @@ class ArchitectureTests {
 		.whereLayer("reconcile")
 		.mayOnlyBeAccessedByLayers("root")
 		.whereLayer("flow")
-		.mayOnlyBeAccessedByLayers("root")
+		.mayOnlyBeAccessedByLayers("root", "reconcile")
 		.whereLayer("redis")
 		.mayOnlyBeAccessedByLayers("root", "flow", "reconcile")
 		.whereLayer("durable")

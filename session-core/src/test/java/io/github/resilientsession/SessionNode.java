@@ -4,6 +4,7 @@ import java.lang.reflect.Proxy;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +22,10 @@ import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Platform;
 import io.github.resilientsession.flow.LoadSettings;
 import io.github.resilientsession.flow.Mode;
+import io.github.resilientsession.flow.OutageSettings;
+import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.record.ClusterClock;
+import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.RedisConnections;
@@ -34,6 +39,8 @@ import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.serializer.RedisSerializer;
+
+import static org.awaitility.Awaitility.await;
 
 /**
  * One node of an application, with connections of its own to real servers.
@@ -62,6 +69,8 @@ public final class SessionNode implements AutoCloseable {
 
 	private final HikariDataSource pool;
 
+	private final RedisTier redis;
+
 	/**
 	 * As Boot gives them to an application's connection factory: with them comes the
 	 * quick reconnecting.
@@ -84,20 +93,22 @@ public final class SessionNode implements AutoCloseable {
 		}
 		this.pool = new HikariDataSource(config);
 		SessionStoreListener listener = options.tellAll(this.events);
+		ClusterClock clock = new ClusterClock(options.clock);
 		AttributeCodec codec = new AttributeCodec(options.serializer);
 		LettuceConnectionFactory own = options.redisConnections
 			.apply(RedisConnections.derive(application(options, this.clientResources), options.redisTimeLimit));
-		RedisTier redis = new RedisTier(own, codec, options.ttl,
-				new RedisSettings("spring:session", options.redisTimeLimit), options.clock, listener);
+		this.redis = new RedisTier(own, codec, options.ttl, new RedisSettings("spring:session", options.redisTimeLimit),
+				clock, listener);
 		DurableSettings durableSettings = new DurableSettings(DURABLE_TIME_LIMIT, Duration.ofSeconds(30), platform);
-		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, options.clock,
-				listener);
-		ResilientSessions.Settings settings = new ResilientSessions.Settings(options.mode,
+		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, clock, listener);
+		ResilientSessions.Settings settings = new ResilientSessions.Settings(
+				new SessionFlow.Settings(options.mode, durableSettings,
+						new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, LOAD_TIME_LIMIT),
+						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, durableSettings, new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, LOAD_TIME_LIMIT),
-				RECONCILE_INTERVAL);
-		this.sessions = new ResilientSessions(redis, durable, codec, settings, durable::initializeSchema, options.clock,
+				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), RECONCILE_INTERVAL);
+		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				listener);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
@@ -125,6 +136,20 @@ public final class SessionNode implements AutoCloseable {
 
 	public boolean durableIsCutOff() {
 		return this.sessions.durableCircuit().isOpen();
+	}
+
+	/**
+	 * Whether this node believes the copies in Redis as they are.
+	 */
+	public boolean trustsRedis() {
+		return !this.redisIsCutOff() && !this.redis.trust().state().suspect();
+	}
+
+	/**
+	 * The sessions whose writes only Redis has, as far as this node remembers.
+	 */
+	public Collection<String> unpersisted() {
+		return this.sessions.unpersisted();
 	}
 
 	/**
@@ -186,6 +211,8 @@ public final class SessionNode implements AutoCloseable {
 
 		private Mode mode = Mode.ACTIVE;
 
+		private boolean strict;
+
 		private long maxSessionSize = 1_048_576;
 
 		private TtlPolicy ttl = new TtlPolicy(Duration.ofSeconds(1), Duration.ofDays(30), TtlPolicy.OnViolation.CLAMP);
@@ -223,6 +250,14 @@ public final class SessionNode implements AutoCloseable {
 
 		public Options mode(Mode mode) {
 			this.mode = mode;
+			return this;
+		}
+
+		/**
+		 * Refuse writes while the database is down.
+		 */
+		public Options strict() {
+			this.strict = true;
 			return this;
 		}
 
@@ -302,8 +337,13 @@ public final class SessionNode implements AutoCloseable {
 			return this;
 		}
 
+		/**
+		 * Start the node and, if it sees both stores, wait until it trusts Redis.
+		 */
 		public SessionNode start() {
-			return new SessionNode(this);
+			SessionNode node = new SessionNode(this);
+			await().until(() -> node.redisIsCutOff() || node.durableIsCutOff() || node.trustsRedis());
+			return node;
 		}
 
 	}
@@ -383,6 +423,16 @@ public final class SessionNode implements AutoCloseable {
 		@Override
 		public void onSettled() {
 			count("settled");
+		}
+
+		@Override
+		public void onUnpersisted() {
+			count("unpersisted");
+		}
+
+		@Override
+		public void onUnpersistedLost() {
+			count("unpersistedLost");
 		}
 
 		@Override

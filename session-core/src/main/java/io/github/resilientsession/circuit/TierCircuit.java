@@ -9,6 +9,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
 import io.github.resilientsession.record.SessionStoreListener;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +43,10 @@ public final class TierCircuit {
 	private volatile boolean settling;
 
 	private boolean missedWhileSettling;
+
+	private volatile boolean missedWrites;
+
+	private volatile @Nullable Throwable lastFailure;
 
 	private volatile Runnable whenOpened = () -> {
 	};
@@ -77,7 +82,7 @@ public final class TierCircuit {
 	public <T> T call(Supplier<T> call) {
 		if (!this.breaker.tryAcquirePermission()) {
 			throw new TierUnavailableException("The " + this.tier + " tier is cut off: its circuit breaker is open",
-					null);
+					this.lastFailure);
 		}
 		// An interrupted caller is no failure of the tier, and its write is not left half
 		// done.
@@ -107,6 +112,7 @@ public final class TierCircuit {
 		boolean wasOpen = isOpen();
 		this.breaker.onError(nanos, TimeUnit.NANOSECONDS, ex);
 		if (isOpen() && !wasOpen) {
+			this.lastFailure = ex;
 			opened(ex);
 		}
 	}
@@ -141,6 +147,17 @@ public final class TierCircuit {
 	public void open(Throwable cause) {
 		synchronized (this.transition) {
 			this.missedWhileSettling = this.settling;
+			this.missedWrites = true;
+		}
+		cutOff(cause);
+	}
+
+	/**
+	 * Cut the tier off, or leave it so, because it is known not to be there.
+	 */
+	void cutOff(Throwable cause) {
+		this.lastFailure = cause;
+		synchronized (this.transition) {
 			if (isOpen()) {
 				return;
 			}
@@ -205,10 +222,19 @@ public final class TierCircuit {
 			}
 			this.breaker.transitionToClosedState();
 			this.settling = false;
+			this.missedWrites = false;
 		}
 		this.listener.onBreaker(this.tier, false);
 		logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
 		return true;
+	}
+
+	/**
+	 * Whether the tier has missed writes of this node that are not settled.
+	 * @return whether {@link #open(Throwable)} has been called since it last closed
+	 */
+	public boolean missedWrites() {
+		return this.missedWrites;
 	}
 
 	/**

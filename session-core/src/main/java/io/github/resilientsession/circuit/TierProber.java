@@ -78,6 +78,13 @@ public final class TierProber implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Probe soon, though nothing has failed.
+	 */
+	public void wake() {
+		this.wake.release();
+	}
+
 	private void run() {
 		try {
 			while (!this.closed) {
@@ -124,9 +131,9 @@ public final class TierProber implements AutoCloseable {
 		// Also an Error: without its prober a circuit would stay open forever.
 		catch (RuntimeException | Error ex) {
 			logger.debug("Probe failed", ex);
-			if (this.firstProbe.getCount() > 0) {
+			if (this.firstProbe.getCount() > 0 || this.circuit.isOpen()) {
 				// Let no request find out what is known at the start.
-				this.circuit.open(ex);
+				this.circuit.cutOff(ex);
 			}
 			return false;
 		}

@@ -3,6 +3,7 @@ package io.github.resilientsession.durable;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -16,6 +17,7 @@ import javax.sql.DataSource;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.resilientsession.codec.CorruptPayloadException;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionHash;
@@ -53,6 +55,8 @@ public final class DurableTier implements AutoCloseable {
 		.expireAfterWrite(Duration.ofHours(1))
 		.build();
 
+	private volatile long clockOffset;
+
 	/**
 	 * Create a tier; the database may be down.
 	 * @param dataSource the database, not closed by the tier
@@ -72,8 +76,7 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Load sessions with one statement.
 	 * @param ids the sessions' ids
-	 * @return for every id a hit, a miss (also if it has expired or cannot be read) or
-	 * ended
+	 * @return for every id a hit, a miss (also if it cannot be read), expired or ended
 	 */
 	public Map<String, Lookup> load(Collection<String> ids) {
 		return load(ids, false);
@@ -95,10 +98,12 @@ public final class DurableTier implements AutoCloseable {
 		for (SessionRow row : this.rows.load(ids)) {
 			if (row.isEnded()) {
 				found.put(row.id(), new Lookup.Ended());
+				continue;
 			}
-			else if (expiredToo || !row.isExpiredAt(this.clock.instant(), this.settings)) {
-				SessionRecord session = read(row);
-				found.put(row.id(), (session != null) ? new Lookup.Hit(session) : new Lookup.Miss());
+			SessionRecord session = read(row);
+			if (session != null) {
+				boolean expired = !expiredToo && row.isExpiredAt(this.clock.instant(), this.settings);
+				found.put(row.id(), expired ? new Lookup.Expired(session) : new Lookup.Hit(session));
 			}
 		}
 		return found;
@@ -124,10 +129,11 @@ public final class DurableTier implements AutoCloseable {
 	 * Insert a session.
 	 * @param session the session
 	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
 	 * @return false if there is a row of that id already
 	 */
-	public boolean insert(SessionRecord session, boolean redisPending) {
-		return this.rows.insert(session, redisPending);
+	public boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
+		return this.rows.insert(session, redisPending, persistedWrites);
 	}
 
 	/**
@@ -136,10 +142,13 @@ public final class DurableTier implements AutoCloseable {
 	 * @param principal its new principal, or {@code null} to keep the one it has
 	 * @param redisPending whether Redis is not going to be told; a mark that is there
 	 * stays
+	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
+	 * to keep those that are there
 	 * @return whether the session was of the version before
 	 */
-	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
-		return this.rows.update(next, principal, redisPending);
+	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
+			@Nullable String persistedWrites) {
+		return this.rows.update(next, principal, redisPending, persistedWrites);
 	}
 
 	/**
@@ -147,10 +156,11 @@ public final class DurableTier implements AutoCloseable {
 	 * @param oldId the id so far
 	 * @param next the session's next state, with its new id
 	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
 	 * @return whether the old row was active and of the version before
 	 */
-	public boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
-		return this.rows.changeId(oldId, next, redisPending);
+	public boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
+		return this.rows.changeId(oldId, next, redisPending, persistedWrites);
 	}
 
 	/**
@@ -273,10 +283,106 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
+	 * Whether the database refuses a write for what it is, and would refuse it later as
+	 * well.
+	 * @param failure the failure
+	 * @return whether it is no use to try again
+	 */
+	public static boolean isRefusal(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+				return sql.getSQLState().matches("(22|23|42).*");
+			}
+		}
+		return false;
+	}
+
+	/**
+	 * The versions of sessions, with one statement.
+	 * @param ids the sessions' ids
+	 * @return the version by id, for those that have a row
+	 */
+	public Map<String, RowVersion> versions(Collection<String> ids) {
+		return this.rows.versions(ids);
+	}
+
+	/**
+	 * The tokens of the unpersisted writes that were merged into a session's row last.
+	 * @param id the session's id
+	 * @return the tokens, separated by spaces
+	 */
+	public String persistedWrites(String id) {
+		return this.rows.persistedWrites(id);
+	}
+
+	/**
+	 * Active sessions, those first that expire last.
+	 * @param after the position to go on from, or {@code null} for the first page
+	 * @param limit how many rows to look at
+	 * @return the page
+	 */
+	public RecentPage findRecent(RecentPage.@Nullable Position after, int limit) {
+		List<SessionRow> page = this.rows.recent(after, limit, this.clock.millis());
+		List<SessionRecord> sessions = new ArrayList<>(page.size());
+		for (SessionRow row : page) {
+			SessionRecord session = row.isExpiredAt(this.clock.instant(), this.settings) ? null : read(row);
+			if (session != null) {
+				sessions.add(session);
+			}
+		}
+		SessionRow last = (page.size() < limit) ? null : page.get(page.size() - 1);
+		return new RecentPage(sessions, (last != null) ? new RecentPage.Position(last.expiresAt(), last.id()) : null);
+	}
+
+	/**
+	 * Take a lease, or renew one's own. Leases are measured by the database's clock.
+	 * @param name what it is for
+	 * @param owner who wants it
+	 * @param duration how long it is held without being renewed
+	 * @return the progress that was noted last, or {@code null} if another holds it
+	 */
+	public @Nullable String acquireLease(String name, String owner, Duration duration) {
+		return this.rows.acquireLease(name, owner, duration);
+	}
+
+	/**
+	 * Renew a lease.
+	 * @param name what it is for
+	 * @param owner who holds it
+	 * @param duration how long it is held without being renewed again
+	 * @param progress a note for whoever holds it next, at most 512 characters
+	 * @return whether the owner still held it
+	 */
+	public boolean renewLease(String name, String owner, Duration duration, String progress) {
+		return this.rows.renewLease(name, owner, duration, progress);
+	}
+
+	/**
+	 * Give a lease back; its progress stays.
+	 * @param name what it is for
+	 * @param owner who holds it
+	 */
+	public void releaseLease(String name, String owner) {
+		this.rows.releaseLease(name, owner);
+	}
+
+	/**
+	 * How far the database's clock is ahead of this node's, as the last probe saw it.
+	 * @return milliseconds
+	 */
+	public long clockOffset() {
+		return this.clockOffset;
+	}
+
+	/**
 	 * Find out whether the database answers and has the table.
 	 */
 	public void probe() {
 		this.rows.load(List.of());
+		Clock node = (this.clock instanceof ClusterClock cluster) ? cluster.node() : this.clock;
+		long before = node.millis();
+		long there = this.rows.time();
+		this.clockOffset = there - (before + node.millis()) / 2;
 	}
 
 	/**

@@ -123,6 +123,10 @@ class SessionRow {
 		return this.version;
 	}
 
+	long expiresAt() {
+		return this.expiresAt;
+	}
+
 	boolean isEnded() {
 		return this.state == ENDED;
 	}

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -44,7 +45,8 @@ final class SessionRows {
 	private static final String UPDATE = "update resilient_session set version = ?, "
 			+ "last_accessed_at = greatest(last_accessed_at, ?), max_inactive_seconds = ?, expires_at = "
 			+ BUCKET.formatted("greatest(last_accessed_at, ?) + ?")
-			+ ", attributes = ?, redis_pending = (redis_pending or ?)%s "
+			+ ", attributes = ?, redis_pending = (redis_pending or ?), "
+			+ "persisted_writes = coalesce(cast(? as varchar), persisted_writes)%s "
 			+ "where session_id = ? and version = ? and state = 0";
 
 	private static final String UPDATE_KEEPING_PRINCIPAL = UPDATE.formatted("");
@@ -62,6 +64,22 @@ final class SessionRows {
 					+ DurableSettings.GRACE_DIVISOR + ")")
 			+ " where session_id = ? and state = 0 and last_accessed_at < ?";
 
+	private static final String VERSIONS = "select session_id, version, state from resilient_session "
+			+ "where session_id = any(?)";
+
+	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session "
+			+ "where state = 0 and expires_at > ? %sorder by expires_at desc, session_id desc limit ?";
+
+	/**
+	 * The database's time in milliseconds, the same for all nodes.
+	 */
+	private static final String NOW = "cast(floor(extract(epoch from current_timestamp) * 1000) as bigint)";
+
+	/**
+	 * More than a pool holds that has lost all its connections at once.
+	 */
+	private static final int MAX_DEAD_CONNECTIONS = 20;
+
 	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
 	private final DataSource dataSource;
@@ -77,7 +95,8 @@ final class SessionRows {
 	SessionRows(DataSource dataSource, DurableSettings settings) {
 		this.dataSource = dataSource;
 		this.settings = settings;
-		this.insert = settings.platform().insert(SessionRow.COLUMNS, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
+		this.insert = settings.platform()
+			.insert(SessionRow.COLUMNS + ", persisted_writes", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?");
 		this.end = settings.platform().returningVersion(END);
 	}
 
@@ -95,18 +114,19 @@ final class SessionRows {
 		});
 	}
 
-	boolean insert(SessionRecord session, boolean redisPending) {
+	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
 		return execute("insert", this.insert,
-				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending));
+				(statement) -> insert(statement, session, SessionRow.ACTIVE, redisPending, persistedWrites));
 	}
 
 	boolean insertEnded(String id, Instant now, boolean redisPending) {
 		SessionRecord ended = new SessionRecord(id, 1, now, now, Duration.ofSeconds(1), null, Map.of());
-		return execute("end", this.insert, (statement) -> insert(statement, ended, SessionRow.ENDED, redisPending));
+		return execute("end", this.insert,
+				(statement) -> insert(statement, ended, SessionRow.ENDED, redisPending, null));
 	}
 
-	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending)
-			throws SQLException {
+	private boolean insert(PreparedStatement statement, SessionRecord session, int state, boolean redisPending,
+			@Nullable String persistedWrites) throws SQLException {
 		Duration grace = this.settings.graceFor(session.maxInactiveInterval());
 		statement.setString(1, session.id());
 		statement.setLong(2, session.version());
@@ -118,6 +138,7 @@ final class SessionRows {
 		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
 		statement.setInt(9, state);
 		statement.setBoolean(10, redisPending);
+		statement.setString(11, persistedWrites);
 		try {
 			return statement.executeUpdate() == 1;
 		}
@@ -130,7 +151,8 @@ final class SessionRows {
 		}
 	}
 
-	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending) {
+	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
+			@Nullable String persistedWrites) {
 		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
 		return execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
@@ -142,6 +164,7 @@ final class SessionRows {
 			statement.setLong(i++, interval.plus(this.settings.graceFor(interval)).toMillis());
 			statement.setBytes(i++, AttributesPayload.encode(next.attributes()));
 			statement.setBoolean(i++, redisPending);
+			statement.setString(i++, persistedWrites);
 			if (principal != null) {
 				statement.setString(i++, SessionRow.principalColumn(principal.name()));
 			}
@@ -165,7 +188,7 @@ final class SessionRows {
 	/**
 	 * End one row and insert another, both or none.
 	 */
-	boolean changeId(String oldId, SessionRecord next, boolean redisPending) {
+	boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
 		try (Connection connection = this.dataSource.getConnection()) {
 			connection.setAutoCommit(false);
 			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
@@ -174,7 +197,8 @@ final class SessionRows {
 				end.setBoolean(2, redisPending);
 				end.setString(3, oldId);
 				end.setLong(4, next.version() - 1);
-				boolean changed = end.executeUpdate() == 1 && insert(insert, next, SessionRow.ACTIVE, redisPending);
+				boolean changed = end.executeUpdate() == 1
+						&& insert(insert, next, SessionRow.ACTIVE, redisPending, persistedWrites);
 				if (changed) {
 					connection.commit();
 				}
@@ -223,14 +247,128 @@ final class SessionRows {
 		});
 	}
 
+	Map<String, RowVersion> versions(Collection<String> ids) {
+		return execute("versions", VERSIONS, (statement) -> {
+			statement.setArray(1, statement.getConnection().createArrayOf("varchar", ids.toArray()));
+			Map<String, RowVersion> versions = new HashMap<>();
+			try (ResultSet columns = statement.executeQuery()) {
+				while (columns.next()) {
+					versions.put(columns.getString(1),
+							new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED));
+				}
+			}
+			return versions;
+		});
+	}
+
+	String persistedWrites(String id) {
+		return execute("load", "select persisted_writes from resilient_session where session_id = ?", (statement) -> {
+			statement.setString(1, id);
+			try (ResultSet columns = statement.executeQuery()) {
+				String tokens = columns.next() ? columns.getString(1) : null;
+				return (tokens != null) ? tokens : "";
+			}
+		});
+	}
+
+	List<SessionRow> recent(RecentPage.@Nullable Position after, int limit, long now) {
+		String from = (after != null) ? "and (expires_at, session_id) < (?, ?) " : "";
+		return execute("load", RECENT.formatted(from), (statement) -> {
+			int i = 1;
+			statement.setLong(i++, now);
+			if (after != null) {
+				statement.setLong(i++, after.expiresAt());
+				statement.setString(i++, after.id());
+			}
+			statement.setInt(i, limit);
+			List<SessionRow> rows = new ArrayList<>();
+			try (ResultSet columns = statement.executeQuery()) {
+				while (columns.next()) {
+					rows.add(SessionRow.read(columns));
+				}
+			}
+			return rows;
+		});
+	}
+
+	long time() {
+		return execute("time", "select " + NOW, (statement) -> {
+			try (ResultSet time = statement.executeQuery()) {
+				time.next();
+				return time.getLong(1);
+			}
+		});
+	}
+
+	@Nullable String acquireLease(String name, String owner, Duration duration) {
+		boolean held = execute("lease", "update resilient_session_lease set owner = ?, expires_at = " + NOW + " + ? "
+				+ "where name = ? and (owner = ? or expires_at < " + NOW + ")", (statement) -> {
+					statement.setString(1, owner);
+					statement.setLong(2, duration.toMillis());
+					statement.setString(3, name);
+					statement.setString(4, owner);
+					return statement.executeUpdate() == 1;
+				});
+		return held ? leaseProgress(name) : null;
+	}
+
+	private String leaseProgress(String name) {
+		return execute("lease", "select progress from resilient_session_lease where name = ?", (statement) -> {
+			statement.setString(1, name);
+			try (ResultSet columns = statement.executeQuery()) {
+				String progress = columns.next() ? columns.getString(1) : null;
+				return (progress != null) ? progress : "";
+			}
+		});
+	}
+
+	boolean renewLease(String name, String owner, Duration duration, String progress) {
+		return execute("lease", "update resilient_session_lease set expires_at = " + NOW
+				+ " + ?, progress = ? where name = ? and owner = ?", (statement) -> {
+					statement.setLong(1, duration.toMillis());
+					statement.setString(2, progress);
+					statement.setString(3, name);
+					statement.setString(4, owner);
+					return statement.executeUpdate() == 1;
+				});
+	}
+
+	void releaseLease(String name, String owner) {
+		execute("lease", "update resilient_session_lease set owner = '', expires_at = 0 where name = ? and owner = ?",
+				(statement) -> {
+					statement.setString(1, name);
+					statement.setString(2, owner);
+					return statement.executeUpdate();
+				});
+	}
+
+	/**
+	 * Execute a statement, which may be executed twice: a connection from the pool may
+	 * turn out to be dead, and nobody knows whether it died before the statement was
+	 * executed or after.
+	 */
 	private <T> T execute(String task, String sql, Work<T> work) {
-		try (Connection connection = this.dataSource.getConnection();
-				PreparedStatement statement = connection.prepareStatement(sql)) {
-			return work.with(statement);
+		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos() / 2;
+		for (int attempt = 1; true; attempt++) {
+			try (Connection connection = this.dataSource.getConnection()) {
+				try (PreparedStatement statement = connection.prepareStatement(sql)) {
+					return work.with(statement);
+				}
+				catch (SQLException ex) {
+					if (attempt == MAX_DEAD_CONNECTIONS || System.nanoTime() - deadline > 0 || !isDead(ex)) {
+						throw ex;
+					}
+				}
+			}
+			catch (SQLException ex) {
+				throw translated(task, ex);
+			}
 		}
-		catch (SQLException ex) {
-			throw translated(task, ex);
-		}
+	}
+
+	private static boolean isDead(SQLException ex) {
+		String state = ex.getSQLState();
+		return state != null && (state.startsWith("08") || state.startsWith("57P"));
 	}
 
 	/**

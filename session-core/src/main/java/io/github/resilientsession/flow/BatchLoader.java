@@ -10,7 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -43,6 +43,11 @@ public final class BatchLoader implements AutoCloseable {
 
 	private static final int MAX_GATHER_MILLIS = 10;
 
+	/**
+	 * Stands for an epoch that never is.
+	 */
+	static final long NO_MISS = -1;
+
 	private final DurableTier durable;
 
 	private final TierCircuit circuit;
@@ -59,12 +64,20 @@ public final class BatchLoader implements AutoCloseable {
 
 	private final ExecutorService executor;
 
-	private volatile Consumer<SessionRecord> onFound = (session) -> {
+	private final LongSupplier trustEpoch;
+
+	private volatile Found onFound = (session, epoch) -> {
 	};
 
-	public BatchLoader(DurableTier durable, TierCircuit circuit, LoadSettings settings, SessionStoreListener listener) {
+	/**
+	 * Create a loader.
+	 * @param trustEpoch how often the copies in Redis have been suspected
+	 */
+	public BatchLoader(DurableTier durable, TierCircuit circuit, LongSupplier trustEpoch, LoadSettings settings,
+			SessionStoreListener listener) {
 		this.durable = durable;
 		this.circuit = circuit;
+		this.trustEpoch = trustEpoch;
 		this.settings = settings;
 		this.listener = listener;
 		this.loads = Caffeine.newBuilder()
@@ -89,7 +102,7 @@ public final class BatchLoader implements AutoCloseable {
 	/**
 	 * Be told of every session found, before any read gets it.
 	 */
-	void onFound(Consumer<SessionRecord> onFound) {
+	void onFound(Found onFound) {
 		this.onFound = onFound;
 	}
 
@@ -97,13 +110,14 @@ public final class BatchLoader implements AutoCloseable {
 	 * Load a session, or share a load that is under way.
 	 * @param id the session's id
 	 * @param readBegan when the read began, before it asked Redis
-	 * @param redisAnswered whether Redis answered that read with a miss
+	 * @param missEpoch the epoch of trust in Redis in which it answered that read with a
+	 * miss; {@link #NO_MISS} if it did not
 	 * @return what the durable store says; unavailable if it does not in time
 	 */
-	Lookup load(String id, long readBegan, boolean redisAnswered) {
+	Lookup load(String id, long readBegan, long missEpoch) {
 		Load candidate = new Load(id);
 		Load load = this.loads.asMap()
-			.compute(id, (key, current) -> (current != null && current.mayServe(readBegan, redisAnswered)) ? current
+			.compute(id, (key, current) -> (current != null && current.mayServe(readBegan, missEpoch)) ? current
 					: candidate);
 		if (load != candidate) {
 			this.listener.onCoalesced();
@@ -135,6 +149,19 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	private void startQueryIfUseful() {
+		// An interrupted caller would not be given a permit, and its load never start.
+		boolean interrupted = Thread.interrupted();
+		try {
+			tryStartQuery();
+		}
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+	}
+
+	private void tryStartQuery() {
 		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
 		boolean idle = metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
 		boolean crowded = this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
@@ -188,7 +215,8 @@ public final class BatchLoader implements AutoCloseable {
 		if (batch.isEmpty()) {
 			return;
 		}
-		batch.forEach(Load::queried);
+		long epoch = this.trustEpoch.getAsLong();
+		batch.forEach((load) -> load.queried(epoch));
 		long start = System.nanoTime();
 		try {
 			Map<String, Lookup> found = this.circuit
@@ -210,7 +238,7 @@ public final class BatchLoader implements AutoCloseable {
 	private void complete(Load load, Lookup lookup) {
 		try {
 			if (lookup instanceof Lookup.Hit hit) {
-				this.onFound.accept(hit.session());
+				this.onFound.found(hit.session(), load.trustEpoch());
 			}
 		}
 		finally {
@@ -229,6 +257,21 @@ public final class BatchLoader implements AutoCloseable {
 		List<Load> waiting = new ArrayList<>();
 		this.queue.drainTo(waiting);
 		waiting.forEach((load) -> shed(load, "the application is shutting down"));
+	}
+
+	/**
+	 * Is told of a session that was found.
+	 */
+	@FunctionalInterface
+	interface Found {
+
+		/**
+		 * A session was found.
+		 * @param session its state
+		 * @param epoch the epoch of trust in Redis in which the query was issued
+		 */
+		void found(SessionRecord session, long epoch);
+
 	}
 
 }

@@ -25,6 +25,8 @@ final class Load {
 
 	private volatile long queriedAt;
 
+	private volatile long trustEpoch;
+
 	private volatile boolean completed;
 
 	private volatile long completedAt;
@@ -40,21 +42,30 @@ final class Load {
 	/**
 	 * Whether a read may take this load's answer without seeing a state older than what
 	 * was acknowledged when the read began. It may if the query is issued after the read
-	 * began. It also may if Redis answered the read with a miss while the load was under
-	 * way: a write acknowledged in between would have put its copy there.
+	 * began. It also may if the Redis that was there when the query was issued answered
+	 * the read with a miss while the load was under way: a write acknowledged in between
+	 * would have put its copy there.
 	 */
-	boolean mayServe(long readBegan, boolean redisAnswered) {
+	boolean mayServe(long readBegan, long missEpoch) {
 		if (!this.queried || this.queriedAt - readBegan >= 0) {
 			return !this.completed || !(this.answer.getNow(null) instanceof Lookup.Unavailable);
 		}
-		return redisAnswered && (!this.completed || this.completedAt - readBegan >= 0);
+		return missEpoch == this.trustEpoch && (!this.completed || this.completedAt - readBegan >= 0);
+	}
+
+	long trustEpoch() {
+		return this.trustEpoch;
 	}
 
 	boolean isOlderThan(Duration limit) {
 		return System.nanoTime() - this.queuedAt > limit.toNanos();
 	}
 
-	void queried() {
+	/**
+	 * Its query is about to be issued.
+	 */
+	void queried(long epoch) {
+		this.trustEpoch = epoch;
 		this.queriedAt = System.nanoTime();
 		this.queried = true;
 	}

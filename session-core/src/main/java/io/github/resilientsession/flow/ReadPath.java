@@ -1,7 +1,6 @@
 package io.github.resilientsession.flow;
 
 import java.time.Clock;
-import java.time.Instant;
 import java.util.concurrent.Semaphore;
 
 import io.github.resilientsession.circuit.TierCircuit;
@@ -10,7 +9,10 @@ import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.CopyOutcome;
+import io.github.resilientsession.redis.CopyTrust;
 import io.github.resilientsession.redis.RedisTier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The way of a read: Redis, and where Redis cannot say, the durable store; what is found
@@ -24,11 +26,15 @@ public final class ReadPath {
 	 */
 	private static final int MAX_REBUILDS_IN_FLIGHT = 1_000;
 
+	private static final Logger logger = LoggerFactory.getLogger(ReadPath.class);
+
 	private final RedisTier redis;
 
 	private final TierCircuit redisCircuit;
 
 	private final BatchLoader loader;
+
+	private final Convergence convergence;
 
 	private final Mode mode;
 
@@ -36,17 +42,20 @@ public final class ReadPath {
 
 	private final SessionStoreListener listener;
 
+	private final VerifiedCopies verified = new VerifiedCopies();
+
 	private final Semaphore rebuilds = new Semaphore(MAX_REBUILDS_IN_FLIGHT);
 
-	public ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Mode mode, Clock clock,
-			SessionStoreListener listener) {
+	ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Convergence convergence, Mode mode,
+			Clock clock, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.loader = loader;
+		this.convergence = convergence;
 		this.mode = mode;
 		this.clock = clock;
 		this.listener = listener;
-		loader.onFound(this::rebuild);
+		loader.onFound(this::found);
 	}
 
 	/**
@@ -57,14 +66,18 @@ public final class ReadPath {
 	 */
 	public Lookup find(String id) {
 		long began = System.nanoTime();
+		CopyTrust.State before = this.redis.trust().state();
 		Lookup copy = askRedis(id);
-		if (copy instanceof Lookup.Hit hit && !hit.session().isExpiredAt(this.clock.instant())) {
-			this.listener.onRedisHit();
+		if (copy instanceof Lookup.Ended) {
+			// Once ended, always ended: a tombstone is true however old it is.
 			return copy;
 		}
-		if (copy instanceof Lookup.Ended) {
-			// Tombstones are written only after the durable store has ended the session.
-			return copy;
+		if (copy instanceof Lookup.Hit hit && !hit.session().isExpiredAt(this.clock.instant())) {
+			if (this.mode == Mode.SHADOW || isBelieved(hit.session(), before)) {
+				this.listener.onRedisHit();
+				return copy;
+			}
+			return compare(hit.session(), this.loader.load(id, began, BatchLoader.NO_MISS));
 		}
 		boolean answered = !(copy instanceof Lookup.Unavailable);
 		if (!answered) {
@@ -73,7 +86,10 @@ public final class ReadPath {
 		else if (this.mode == Mode.SHADOW) {
 			return new Lookup.Miss();
 		}
-		Lookup row = this.loader.load(id, began, answered);
+		Lookup row = this.loader.load(id, began, answered ? before.epoch() : BatchLoader.NO_MISS);
+		if (row instanceof Lookup.Expired) {
+			return new Lookup.Miss();
+		}
 		if (row instanceof Lookup.Hit && copy instanceof Lookup.Miss) {
 			this.listener.onLostByRedis();
 		}
@@ -81,6 +97,72 @@ public final class ReadPath {
 			this.listener.onUnknown();
 		}
 		return row;
+	}
+
+	/**
+	 * Whether a copy can be believed as it is: nothing was suspected before Redis was
+	 * asked nor since, or its session has been compared with the durable store within the
+	 * present suspicion.
+	 */
+	private boolean isBelieved(SessionRecord copy, CopyTrust.State before) {
+		CopyTrust.State now = this.redis.trust().state();
+		if (now.epoch() != before.epoch()) {
+			return false;
+		}
+		return !before.suspect() || this.verified.contains(copy, before.epoch());
+	}
+
+	/**
+	 * Compare a copy that may be old with its row.
+	 */
+	private Lookup compare(SessionRecord copy, Lookup row) {
+		if (row instanceof Lookup.Hit hit) {
+			this.listener.onRedisHit();
+			return (copy.version() >= hit.session().version()) ? new Lookup.Hit(copy) : converged(copy, hit);
+		}
+		if (row instanceof Lookup.Unavailable) {
+			// What the durable store never knew it could not deny either.
+			return (copy.version() == SessionRecord.UNVERSIONED) ? new Lookup.Hit(copy) : row;
+		}
+		if (row instanceof Lookup.Expired expired && copy.version() >= expired.session().version()) {
+			// It has been used since, of which the durable store does not know yet.
+			return new Lookup.Hit(copy);
+		}
+		boolean known = copy.version() != SessionRecord.UNVERSIONED && copy.unpersisted().isEmpty();
+		if (row instanceof Lookup.Miss && !known) {
+			// Created while the durable store was down, or by plain Spring Session.
+			return new Lookup.Hit(copy);
+		}
+		repair(() -> {
+			if (row instanceof Lookup.Ended) {
+				this.redis.end(copy.id(), copy.version() + 1);
+			}
+			else {
+				this.redis.discard(copy);
+			}
+		});
+		return (row instanceof Lookup.Expired) ? new Lookup.Miss() : row;
+	}
+
+	/**
+	 * The copy is older than the row. What only the copy has is merged with the row.
+	 */
+	private Lookup converged(SessionRecord copy, Lookup.Hit row) {
+		try {
+			return new Lookup.Hit(this.redisCircuit.call(() -> this.convergence.converge(row.session())));
+		}
+		catch (TierUnavailableException ex) {
+			return copy.unpersisted().isEmpty() ? row : new Lookup.Unavailable(ex);
+		}
+	}
+
+	private void repair(Runnable task) {
+		try {
+			this.redisCircuit.write(task);
+		}
+		catch (TierUnavailableException ex) {
+			logger.debug("A copy that is older than the durable store stays for now", ex);
+		}
 	}
 
 	private Lookup askRedis(String id) {
@@ -97,14 +179,14 @@ public final class ReadPath {
 	 * command is on the connection before any read gets the session, so a read that
 	 * begins later finds the copy.
 	 */
-	private void rebuild(SessionRecord session) {
+	private void found(SessionRecord session, long epoch) {
+		this.verified.add(session, epoch);
 		if (this.redisCircuit.isOpen() || !this.rebuilds.tryAcquire()) {
 			return;
 		}
 		boolean sent = false;
-		Instant readAt = this.clock.instant();
 		try {
-			this.redisCircuit.call(() -> this.redis.rebuild(session, readAt)).whenComplete((outcome, failure) -> {
+			this.redisCircuit.call(() -> this.redis.rebuild(session)).whenComplete((outcome, failure) -> {
 				this.rebuilds.release();
 				if (outcome != null && outcome.status() == CopyOutcome.Status.DONE) {
 					this.listener.onRebuilt();

@@ -1,11 +1,13 @@
 package io.github.resilientsession.flow;
 
+import java.util.Collection;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.flow.Commits.Commit;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionHash;
@@ -15,7 +17,6 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,8 +31,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class WritePath {
 
-	private static final int MAX_MERGE_ATTEMPTS = 5;
-
 	private static final Logger logger = LoggerFactory.getLogger(WritePath.class);
 
 	private final RedisTier redis;
@@ -42,6 +41,12 @@ public final class WritePath {
 
 	private final TierCircuit durableCircuit;
 
+	private final Commits commits;
+
+	private final Convergence convergence;
+
+	private final OutageWrites outage;
+
 	private final BatchLoader loader;
 
 	private final Mode mode;
@@ -50,16 +55,16 @@ public final class WritePath {
 
 	private final SessionStoreListener listener;
 
-	/**
-	 * Create a write path.
-	 * @param touched takes a touched session, whose last access is to become durable soon
-	 */
-	public WritePath(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			BatchLoader loader, Mode mode, Consumer<SessionRecord> touched, SessionStoreListener listener) {
+	WritePath(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
+			Commits commits, Convergence convergence, OutageWrites outage, BatchLoader loader, Mode mode,
+			Consumer<SessionRecord> touched, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
+		this.commits = commits;
+		this.convergence = convergence;
+		this.outage = outage;
 		this.loader = loader;
 		this.mode = mode;
 		this.touched = touched;
@@ -74,34 +79,47 @@ public final class WritePath {
 	 */
 	public WriteOutcome save(SessionRecord base, SessionChange change) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
+		Commit commit;
 		try {
-			Commit commit = commit(base, change, cutOff);
-			if (commit == null) {
-				// Redis may hold a copy that should not be there: it told this request
-				// that
-				// the session lived.
-				tellRedis(false, base.id(), () -> this.redis.end(base.id(), base.version() + 1));
-				this.listener.onLateSaveDropped();
-				return new WriteOutcome.Dropped();
-			}
-			this.loader.forget(base.id());
-			this.loader.forget(change.id());
-			SessionRecord next = commit.next();
-			if (!base.id().equals(change.id())) {
-				tellRedis(cutOff, next.id(), () -> this.redis.converge(next));
-				tellRedis(cutOff, base.id(), () -> this.redis.end(base.id(), next.version()));
-			}
-			else if (commit.onBase() && base.version() != SessionRecord.UNVERSIONED) {
-				tellRedis(cutOff, next.id(), () -> applyToCopy(next, change));
-			}
-			else {
-				tellRedis(cutOff, next.id(), () -> this.redis.converge(next));
-			}
-			return new WriteOutcome.Written(next);
+			commit = this.commits.commit(base, change, cutOff);
+		}
+		catch (TierUnavailableException ex) {
+			return this.outage.save(base, change, ex);
+		}
+		try {
+			return (commit != null) ? tellRedisOf(commit, base, change, cutOff) : drop(base);
 		}
 		catch (TierUnavailableException ex) {
 			return new WriteOutcome.Unavailable(ex);
 		}
+	}
+
+	private WriteOutcome tellRedisOf(Commit commit, SessionRecord base, SessionChange change, boolean cutOff) {
+		SessionRecord next = commit.next();
+		this.loader.forget(base.id());
+		this.loader.forget(next.id());
+		if (!base.id().equals(next.id())) {
+			tellRedis(cutOff, next.id(), () -> this.convergence.converge(next));
+			tellRedis(cutOff, base.id(), () -> this.redis.end(base.id(), next.version()));
+		}
+		else if (commit.onBase() && base.version() != SessionRecord.UNVERSIONED) {
+			tellRedis(cutOff, next.id(), () -> applyToCopy(base, next, change));
+		}
+		else {
+			tellRedis(cutOff, next.id(), () -> this.convergence.converge(next));
+		}
+		return new WriteOutcome.Written(next);
+	}
+
+	/**
+	 * The session had been ended, but Redis may hold a copy that should not be there: it
+	 * told this request that the session lived.
+	 */
+	private WriteOutcome drop(SessionRecord base) {
+		this.loader.forget(base.id());
+		tellRedis(false, base.id(), () -> this.redis.end(base.id(), base.version() + 1));
+		this.listener.onLateSaveDropped();
+		return new WriteOutcome.Dropped();
 	}
 
 	/**
@@ -112,14 +130,15 @@ public final class WritePath {
 	 * @return the state after it
 	 */
 	public SessionRecord touch(SessionRecord base, SessionChange change) {
-		if (base.version() == SessionRecord.UNVERSIONED) {
-			// Written by plain Spring Session: adopt it.
-			return (save(base, change) instanceof WriteOutcome.Written written) ? written.session() : base;
+		boolean unknown = base.version() == SessionRecord.UNVERSIONED || !base.unpersisted().isEmpty();
+		if (unknown && !this.durableCircuit.isOpen() && save(base, change) instanceof WriteOutcome.Written written) {
+			// The durable store knows now what only the copy had.
+			return written.session();
 		}
-		SessionRecord next = change.applyTo(base).withVersion(base.version());
+		SessionRecord next = base.accessedAt(change.lastAccessedTime());
 		this.touched.accept(next);
 		try {
-			this.redisCircuit.call(() -> this.redis.touch(next));
+			this.redisCircuit.call(() -> this.redis.touch(base, next.lastAccessedTime()));
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Touch of session {} did not reach Redis", SessionHash.of(base.id()), ex);
@@ -130,62 +149,73 @@ public final class WritePath {
 	/**
 	 * End a session.
 	 * @param id the session's id
-	 * @throws TierUnavailableException if the durable store could not be told
+	 * @return whether this call has ended it: {@code false} if it had ended before
+	 * @throws TierUnavailableException if it could not be ended
 	 */
-	public void end(String id) {
+	public boolean end(String id) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
-		OptionalLong ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
+		OptionalLong ended;
+		try {
+			ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff));
+		}
+		catch (TierUnavailableException ex) {
+			return this.outage.end(id, ex);
+		}
+		tellRedisOfEnd(id, ended, cutOff);
+		return ended.isPresent();
+	}
+
+	private void tellRedisOfEnd(String id, OptionalLong ended, boolean cutOff) {
 		this.loader.forget(id);
 		tellRedis(cutOff, id, () -> this.redis.end(id, ended.orElse(1)));
 	}
 
-	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean cutOff) {
-		SessionRecord current = base;
-		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
-		for (int attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
-			SessionRecord next = change.applyTo(current);
-			if (write(current.id(), inStore, next, change, cutOff)) {
-				return new Commit(next, attempt == 0);
-			}
-			String oldId = base.id();
-			Lookup latest = this.durableCircuit.call(() -> this.durable.loadForMerge(oldId));
-			if (latest instanceof Lookup.Hit hit) {
-				current = hit.session();
-				inStore = true;
-				this.listener.onMerged();
-			}
-			else if (latest instanceof Lookup.Miss) {
-				// Rows of ended sessions stay, so this one was never ended: the store was
-				// replaced. The request's own state is the best there is.
-				inStore = false;
+	/**
+	 * The sessions whose writes this node has kept in Redis while the durable store was
+	 * down.
+	 * @return their ids
+	 */
+	public Collection<String> backlog() {
+		return this.outage.backlog();
+	}
+
+	/**
+	 * Let the durable store know what only Redis has of a session.
+	 * @param id the session's id
+	 * @throws TierUnavailableException if one of the stores failed again
+	 */
+	public void persist(String id) {
+		Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
+		if (copy instanceof Lookup.Ended) {
+			tellRedisOfEnd(id, this.durableCircuit.call(() -> this.durable.end(id, false)), false);
+		}
+		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
+			SessionRecord base = hit.session();
+			SessionChange nothing = SessionChange.none(base);
+			Commit commit = this.commits.commit(base, nothing, false);
+			if (commit == null) {
+				drop(base);
 			}
 			else {
-				return null;
+				tellRedisOf(commit, base, nothing, false);
 			}
 		}
-		throw new TierUnavailableException("Session " + SessionHash.of(base.id()) + " was changed by others in each of "
-				+ MAX_MERGE_ATTEMPTS + " attempts to merge into it", null);
+		else if (copy instanceof Lookup.Miss) {
+			logger.warn("Redis has lost session {} before the database was back: what was written in between is gone.",
+					SessionHash.of(id));
+			this.listener.onUnpersistedLost();
+		}
+		this.outage.persisted(id);
 	}
 
-	private boolean write(String currentId, boolean inStore, SessionRecord next, SessionChange change, boolean cutOff) {
-		return this.durableCircuit.call(() -> {
-			if (!inStore) {
-				return this.durable.insert(next, cutOff);
-			}
-			if (!currentId.equals(next.id())) {
-				return this.durable.changeId(currentId, next, cutOff);
-			}
-			return this.durable.update(next, change.principal(), cutOff);
-		});
-	}
-
-	private void applyToCopy(SessionRecord next, SessionChange change) {
-		CopyOutcome found = this.redis.apply(next, change);
-		boolean stale = found.status() == Status.OTHER && found.currentVersion() < next.version();
+	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
+		CopyOutcome found = this.redis.apply(base, next, change);
+		boolean stale = found.status() == Status.OTHER
+				&& (found.currentVersion() < next.version() || found.unpersisted());
 		// In shadow mode an absent copy was ended by a plain node.
 		boolean gone = found.status() == Status.ABSENT && this.mode == Mode.ACTIVE;
 		if (stale || gone) {
-			this.redis.converge(next);
+			this.convergence.converge(next);
 		}
 	}
 
@@ -219,7 +249,7 @@ public final class WritePath {
 		if (ex.getCause() instanceof RedisTierException failure
 				&& failure.kind() == RedisTierException.Kind.OUT_OF_MEMORY) {
 			try {
-				this.redisCircuit.write(() -> this.redis.discardCopy(id));
+				this.redisCircuit.write(() -> discard(id, failure));
 				return;
 			}
 			catch (RuntimeException again) {
@@ -230,14 +260,16 @@ public final class WritePath {
 	}
 
 	/**
-	 * A durable commit.
-	 *
-	 * @param next the state after it
-	 * @param onBase whether it was made on the state that the request started from, so
-	 * that the change alone brings an equal copy to this state
+	 * @throws RedisTierException the failure, if the copy holds what the durable store
+	 * does not know
 	 */
-	private record Commit(SessionRecord next, boolean onBase) {
-
+	private void discard(String id, RedisTierException failure) {
+		if (this.redis.find(id) instanceof Lookup.Hit hit) {
+			if (!hit.session().unpersisted().isEmpty()) {
+				throw failure;
+			}
+			this.redis.discard(hit.session());
+		}
 	}
 
 }

@@ -1,14 +1,22 @@
 package io.github.resilientsession.reconcile;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.PendingRow;
+import io.github.resilientsession.flow.Convergence;
+import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionHash;
+import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
 import org.slf4j.Logger;
@@ -31,13 +39,16 @@ public final class PendingReconciler {
 
 	private final TierCircuit durableCircuit;
 
+	private final Convergence convergence;
+
 	private final SessionStoreListener listener;
 
-	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit,
+	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit, Convergence convergence,
 			SessionStoreListener listener) {
 		this.redis = redis;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
+		this.convergence = convergence;
 		this.listener = listener;
 	}
 
@@ -53,16 +64,13 @@ public final class PendingReconciler {
 		do {
 			String after = last;
 			page = this.durableCircuit.call(() -> this.durable.pending(after, PAGE));
-			List<PendingRow> told = new ArrayList<>(page.size());
-			for (PendingRow row : page) {
-				last = row.id();
-				if (tell(row)) {
-					told.add(row);
-				}
-			}
+			List<PendingRow> told = tell(page);
 			settled += told.size();
 			if (!told.isEmpty()) {
 				this.durableCircuit.write(() -> this.durable.settled(told));
+			}
+			if (!page.isEmpty()) {
+				last = page.get(page.size() - 1).id();
 			}
 		}
 		while (page.size() == PAGE);
@@ -71,23 +79,55 @@ public final class PendingReconciler {
 		}
 	}
 
-	private boolean tell(PendingRow row) {
+	/**
+	 * Tell Redis of a page: with one round trip what it has nothing of, the rest one by
+	 * one.
+	 */
+	private List<PendingRow> tell(List<PendingRow> page) {
+		List<SessionRecord> living = page.stream().map(PendingRow::session).filter(Objects::nonNull).toList();
+		Set<String> put = putAllIfAbsent(living);
+		List<PendingRow> told = new ArrayList<>(page.size());
+		for (PendingRow row : page) {
+			if (row.session() != null && (put.contains(row.id()) || converge(row.session()))) {
+				told.add(row);
+			}
+		}
+		List<PendingRow> ended = page.stream().filter((row) -> row.session() == null).toList();
+		this.redis.endAll(ended.stream().collect(Collectors.toMap(PendingRow::id, PendingRow::version)));
+		told.addAll(ended);
+		told.forEach((row) -> this.listener.onSettled());
+		return told;
+	}
+
+	private Set<String> putAllIfAbsent(List<SessionRecord> living) {
+		Set<String> put = new HashSet<>();
 		try {
-			if (row.session() != null) {
-				this.redis.converge(row.session());
+			List<CopyOutcome> found = this.redis.putAllIfAbsent(living);
+			for (int i = 0; i < found.size(); i++) {
+				if (found.get(i).status() == CopyOutcome.Status.DONE) {
+					put.add(living.get(i).id());
+				}
 			}
-			else {
-				this.redis.end(row.id(), row.version());
-			}
-			this.listener.onSettled();
+		}
+		catch (RedisTierException ex) {
+			logger.debug("A page could not be put at once, and is put one by one", ex);
+		}
+		return put;
+	}
+
+	private boolean converge(SessionRecord session) {
+		try {
+			this.convergence.converge(session);
 			return true;
 		}
 		catch (RedisTierException ex) {
 			// This one cannot be put, for want of memory or because it is too large for
 			// the time limit. Its mark stays until it can; meanwhile no old copy may be
 			// read. If not even that works, Redis is not back.
-			this.redis.discardCopy(row.id());
-			logger.debug("Session {} could not be put into Redis", SessionHash.of(row.id()), ex);
+			if (this.redis.find(session.id()) instanceof Lookup.Hit hit) {
+				this.redis.discard(hit.session());
+			}
+			logger.debug("Session {} could not be put into Redis", SessionHash.of(session.id()), ex);
 			return false;
 		}
 	}

@@ -14,9 +14,16 @@ import org.slf4j.LoggerFactory;
  */
 public final class Reconciler implements AutoCloseable {
 
+	/**
+	 * How long one pass of persisting may hold up the other work.
+	 */
+	private static final Duration PASS = Duration.ofSeconds(5);
+
 	private static final Logger logger = LoggerFactory.getLogger(Reconciler.class);
 
 	private final TouchFlusher touches;
+
+	private final UnpersistedReconciler unpersisted;
 
 	private final PendingReconciler pending;
 
@@ -30,9 +37,10 @@ public final class Reconciler implements AutoCloseable {
 
 	private final Thread thread;
 
-	public Reconciler(TouchFlusher touches, PendingReconciler pending, TierCircuit redisCircuit,
-			TierCircuit durableCircuit, Duration interval) {
+	public Reconciler(TouchFlusher touches, UnpersistedReconciler unpersisted, PendingReconciler pending,
+			TierCircuit redisCircuit, TierCircuit durableCircuit, Duration interval) {
 		this.touches = touches;
+		this.unpersisted = unpersisted;
 		this.pending = pending;
 		this.redisCircuit = redisCircuit;
 		this.durableCircuit = durableCircuit;
@@ -51,9 +59,8 @@ public final class Reconciler implements AutoCloseable {
 	private void run() {
 		try {
 			while (!this.closed.await(this.interval.toNanos(), TimeUnit.NANOSECONDS)) {
-				if (!this.durableCircuit.isOpen()) {
-					attempt(this.touches::flush);
-				}
+				long deadline = System.nanoTime() + PASS.toNanos();
+				flush(deadline);
 				if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
 					attempt(this.pending::settle);
 				}
@@ -61,6 +68,18 @@ public final class Reconciler implements AutoCloseable {
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
+		}
+	}
+
+	/**
+	 * Make durable what is not yet.
+	 */
+	private void flush(long deadline) {
+		if (!this.durableCircuit.isOpen()) {
+			attempt(() -> this.touches.flush(deadline));
+		}
+		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
+			attempt(() -> this.unpersisted.persist(deadline));
 		}
 	}
 
@@ -75,18 +94,19 @@ public final class Reconciler implements AutoCloseable {
 	}
 
 	/**
-	 * Stop the thread and flush the touches once more.
+	 * Stop the thread and make durable what is not yet. Takes no longer than three times
+	 * the length of a pass and what the last statement takes, also while stores are down.
 	 */
 	@Override
 	public void close() {
 		this.closed.countDown();
 		try {
-			this.thread.join(5_000);
+			this.thread.join(2 * PASS.toMillis());
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
 		}
-		attempt(this.touches::flush);
+		flush(System.nanoTime() + PASS.toNanos());
 	}
 
 }

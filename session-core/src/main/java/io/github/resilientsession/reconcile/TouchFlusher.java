@@ -67,12 +67,13 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 
 	/**
 	 * Write what waits.
+	 * @param deadline the {@link System#nanoTime()} at which to stop
 	 * @throws TierUnavailableException if the durable store failed; what was not written
 	 * keeps waiting
 	 */
-	public void flush() {
+	public void flush(long deadline) {
 		List<Touch> all = new ArrayList<>(this.waiting.values());
-		for (int from = 0; from < all.size(); from += BATCH) {
+		for (int from = 0; from < all.size() && System.nanoTime() - deadline < 0; from += BATCH) {
 			List<Touch> batch = all.subList(from, Math.min(from + BATCH, all.size()));
 			this.durableCircuit.write(() -> this.durable.touch(batch));
 			for (Touch touch : batch) {

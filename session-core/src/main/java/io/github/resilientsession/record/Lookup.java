@@ -22,6 +22,16 @@ public sealed interface Lookup {
 	}
 
 	/**
+	 * The store has the session, and its last access known there says that it has
+	 * expired.
+	 *
+	 * @param session its state
+	 */
+	record Expired(SessionRecord session) implements Lookup {
+
+	}
+
+	/**
 	 * The tier answered that the session was ended: it must not come back.
 	 */
 	record Ended() implements Lookup {

@@ -3,6 +3,7 @@ package io.github.resilientsession.record;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -50,6 +51,32 @@ public record SessionChange(String id, Instant lastAccessedTime, @Nullable Durat
 				later(base.lastAccessedTime(), this.lastAccessedTime),
 				(this.maxInactiveInterval != null) ? this.maxInactiveInterval : base.maxInactiveInterval(),
 				(this.principal != null) ? this.principal.name() : base.principalName(), merged);
+	}
+
+	/**
+	 * A change of nothing, as a start for what only a copy has.
+	 * @param session the state that it leaves as it is
+	 * @return the change
+	 */
+	public static SessionChange none(SessionRecord session) {
+		return new SessionChange(session.id(), session.lastAccessedTime(), null, Map.of(), Set.of(), null);
+	}
+
+	/**
+	 * This change followed by another.
+	 * @param next the later change, which wins where both change the same
+	 * @return both as one change
+	 */
+	public SessionChange then(SessionChange next) {
+		Map<String, byte[]> set = new LinkedHashMap<>(this.attributes);
+		set.keySet().removeAll(next.removedAttributes);
+		set.putAll(next.attributes);
+		Set<String> removed = new LinkedHashSet<>(this.removedAttributes);
+		removed.removeAll(next.attributes.keySet());
+		removed.addAll(next.removedAttributes);
+		return new SessionChange(next.id, later(this.lastAccessedTime, next.lastAccessedTime),
+				(next.maxInactiveInterval != null) ? next.maxInactiveInterval : this.maxInactiveInterval, set, removed,
+				(next.principal != null) ? next.principal : this.principal);
 	}
 
 	private static Instant later(Instant one, Instant other) {

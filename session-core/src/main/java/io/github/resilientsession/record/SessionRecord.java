@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id the session id, as the cookie carries it
  * @param version the number of durable writes so far, from 1; {@value #UNVERSIONED} for a
- * copy that plain Spring Session wrote and the durable store does not know yet
+ * copy that the durable store does not know yet
  * @param creationTime when the session was created, in milliseconds' precision
  * @param lastAccessedTime when the session was last used, in milliseconds' precision
  * @param maxInactiveInterval how long the session lives without being used, in whole
@@ -26,12 +26,15 @@ import org.jspecify.annotations.Nullable;
  * the record comes from a tier that does not store it
  * @param attributes the attributes by name, each as the bytes of the configured
  * serializer
+ * @param unpersisted of a copy, the writes that the durable store does not know yet
  */
 public record SessionRecord(String id, long version, Instant creationTime, Instant lastAccessedTime,
-		Duration maxInactiveInterval, @Nullable String principalName, Map<String, byte[]> attributes) {
+		Duration maxInactiveInterval, @Nullable String principalName, Map<String, byte[]> attributes,
+		UnpersistedWrites unpersisted) {
 
 	/**
-	 * The version of a copy that was written by plain Spring Session.
+	 * The version of a copy that the durable store does not know yet: plain Spring
+	 * Session wrote it, or it was created while the durable store was down.
 	 */
 	public static final long UNVERSIONED = 0;
 
@@ -43,6 +46,22 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 		creationTime = creationTime.truncatedTo(ChronoUnit.MILLIS);
 		lastAccessedTime = lastAccessedTime.truncatedTo(ChronoUnit.MILLIS);
 		attributes = Collections.unmodifiableMap(new LinkedHashMap<>(attributes));
+	}
+
+	/**
+	 * Create a state that the durable store knows.
+	 * @param id the session id
+	 * @param version the number of durable writes so far
+	 * @param creationTime when the session was created
+	 * @param lastAccessedTime when the session was last used
+	 * @param maxInactiveInterval how long the session lives without being used
+	 * @param principalName the name of the principal, or {@code null}
+	 * @param attributes the attributes by name
+	 */
+	public SessionRecord(String id, long version, Instant creationTime, Instant lastAccessedTime,
+			Duration maxInactiveInterval, @Nullable String principalName, Map<String, byte[]> attributes) {
+		this(id, version, creationTime, lastAccessedTime, maxInactiveInterval, principalName, attributes,
+				UnpersistedWrites.NONE);
 	}
 
 	/**
@@ -75,13 +94,37 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
+	 * The same state with a last access that is not before another.
+	 * @param access the other
+	 * @return a record whose last access is the later of both
+	 */
+	public SessionRecord accessedAt(Instant access) {
+		return access.isAfter(this.lastAccessedTime) ? with(this.version, access, this.unpersisted) : this;
+	}
+
+	/**
 	 * The same state under another version.
 	 * @param newVersion the version of the result
 	 * @return a record that differs in its version only
 	 */
 	public SessionRecord withVersion(long newVersion) {
-		return new SessionRecord(this.id, newVersion, this.creationTime, this.lastAccessedTime,
-				this.maxInactiveInterval, this.principalName, this.attributes);
+		return with(newVersion, this.lastAccessedTime, this.unpersisted);
+	}
+
+	/**
+	 * The state after a write that only Redis takes.
+	 * @param change the write
+	 * @param token its token, never used before
+	 * @return a record of the same version that names what was written
+	 */
+	public SessionRecord withUnpersisted(SessionChange change, String token) {
+		SessionRecord next = change.applyTo(this);
+		return next.with(this.version, next.lastAccessedTime(), this.unpersisted.with(change, token));
+	}
+
+	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {
+		return new SessionRecord(this.id, newVersion, this.creationTime, access, this.maxInactiveInterval,
+				this.principalName, this.attributes, writes);
 	}
 
 }

@@ -100,6 +100,12 @@ public interface SessionStoreListener {
 	}
 
 	/**
+	 * Redis has lost a write before the durable store was back to take it.
+	 */
+	default void onUnpersistedLost() {
+	}
+
+	/**
 	 * An attribute, a copy or a row could not be read and was left aside.
 	 */
 	default void onQuarantined() {

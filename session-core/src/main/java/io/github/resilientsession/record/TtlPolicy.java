@@ -48,6 +48,17 @@ public record TtlPolicy(Duration min, Duration max, OnViolation onViolation) {
 	}
 
 	/**
+	 * The interval that was stored, or what is allowed of it: a node that allows less
+	 * than the one that stored it wins.
+	 * @param interval the interval; zero or negative for no expiry
+	 * @return the interval in whole seconds, at most the maximum
+	 */
+	public Duration limit(Duration interval) {
+		boolean never = interval.toSeconds() <= 0;
+		return Duration.ofSeconds((never || interval.compareTo(this.max) > 0 ? this.max : interval).toSeconds());
+	}
+
+	/**
 	 * What happens to an interval outside of the allowed range.
 	 */
 	public enum OnViolation {

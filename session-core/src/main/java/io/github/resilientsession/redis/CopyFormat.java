@@ -12,6 +12,7 @@ import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.TtlPolicy;
+import io.github.resilientsession.record.UnpersistedWrites;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +40,9 @@ final class CopyFormat {
 
 	private static final byte[] MAX_INACTIVE_INTERVAL = utf8("maxInactiveInterval");
 
-	private static final byte[] VERSION = utf8("version");
+	static final byte[] VERSION = utf8("version");
+
+	static final byte[] UNPERSISTED = utf8("unpersisted");
 
 	private static final long TOMBSTONE_TIME = 1L << 32;
 
@@ -57,14 +60,26 @@ final class CopyFormat {
 		add(fields, CREATION_TIME, encode(session.creationTime().toEpochMilli()));
 		add(fields, LAST_ACCESSED_TIME, encode(session.lastAccessedTime().toEpochMilli()));
 		add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(session.maxInactiveInterval())));
-		add(fields, VERSION, encode(session.version()));
+		if (session.version() != SessionRecord.UNVERSIONED) {
+			add(fields, VERSION, encode(session.version()));
+		}
+		if (!session.unpersisted().isEmpty()) {
+			add(fields, UNPERSISTED, mark(session.unpersisted()));
+		}
 		session.attributes().forEach((name, value) -> add(fields, attributeField(name), value));
 		return fields;
 	}
 
+	/**
+	 * The fields that a change sets.
+	 * @param version the version afterwards, or {@link SessionRecord#UNVERSIONED} to
+	 * leave it as it is
+	 */
 	List<byte[]> fieldsOfChange(Map<String, byte[]> attributes, @Nullable Duration maxInactiveInterval, long version) {
 		List<byte[]> fields = new ArrayList<>(4 + 2 * attributes.size());
-		add(fields, VERSION, encode(version));
+		if (version != SessionRecord.UNVERSIONED) {
+			add(fields, VERSION, encode(version));
+		}
 		if (maxInactiveInterval != null) {
 			add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(maxInactiveInterval)));
 		}
@@ -72,8 +87,15 @@ final class CopyFormat {
 		return fields;
 	}
 
-	List<byte[]> tombstone(long endedVersion) {
-		List<byte[]> fields = new ArrayList<>(8);
+	/**
+	 * The fields of a tombstone.
+	 * @param unpersisted whether the durable store has yet to be told
+	 */
+	List<byte[]> tombstone(long endedVersion, boolean unpersisted) {
+		List<byte[]> fields = new ArrayList<>(10);
+		if (unpersisted) {
+			add(fields, UNPERSISTED, encode("ended"));
+		}
 		add(fields, CREATION_TIME, encode(TOMBSTONE_TIME));
 		add(fields, LAST_ACCESSED_TIME, encode(TOMBSTONE_TIME));
 		add(fields, MAX_INACTIVE_INTERVAL, encode(0));
@@ -96,8 +118,15 @@ final class CopyFormat {
 		return (bytes.length == 0) ? SessionRecord.UNVERSIONED : number(bytes).longValue();
 	}
 
-	byte[] encode(Object number) {
-		return this.codec.encode("version or time", number);
+	/**
+	 * The mark of unpersisted writes as it is stored; empty if there are none.
+	 */
+	byte[] mark(UnpersistedWrites writes) {
+		return writes.isEmpty() ? new byte[0] : encode(writes.text());
+	}
+
+	byte[] encode(Object value) {
+		return this.codec.encode("version, mark or time", value);
 	}
 
 	/**
@@ -111,6 +140,7 @@ final class CopyFormat {
 		byte[] lastAccessedTime = null;
 		byte[] maxInactiveInterval = null;
 		byte[] version = new byte[0];
+		byte[] mark = new byte[0];
 		Map<String, byte[]> attributes = new LinkedHashMap<>();
 		for (Map.Entry<byte[], byte[]> field : fields.entrySet()) {
 			String name = new String(field.getKey(), StandardCharsets.UTF_8);
@@ -120,6 +150,7 @@ final class CopyFormat {
 				case "lastAccessedTime" -> lastAccessedTime = value;
 				case "maxInactiveInterval" -> maxInactiveInterval = value;
 				case "version" -> version = value;
+				case "unpersisted" -> mark = value;
 				default -> {
 					// Plain Spring Session leaves zero bytes where an attribute was
 					// removed.
@@ -130,7 +161,7 @@ final class CopyFormat {
 			}
 		}
 		if (creationTime == null || lastAccessedTime == null || maxInactiveInterval == null) {
-			throw new UnreadableCopyException("a field is missing", version, null);
+			throw new UnreadableCopyException("a field is missing", version, mark, null);
 		}
 		try {
 			long number = version(version);
@@ -139,19 +170,25 @@ final class CopyFormat {
 			}
 			Duration interval = Duration.ofSeconds(number(maxInactiveInterval).longValue());
 			return new Lookup.Hit(new SessionRecord(id, number, time(creationTime), time(lastAccessedTime),
-					this.ttlPolicy.clamp(interval), null, attributes));
+					(interval.toSeconds() > 0) ? interval : this.ttlPolicy.limit(interval), null, attributes,
+					writes(mark)));
 		}
 		catch (RuntimeException ex) {
-			throw new UnreadableCopyException("a field cannot be read", version, ex);
+			throw new UnreadableCopyException("a field cannot be read", version, mark, ex);
 		}
 	}
 
-	private Instant time(byte[] bytes) {
+	private UnpersistedWrites writes(byte[] mark) {
+		return (mark.length == 0) ? UnpersistedWrites.NONE
+				: UnpersistedWrites.parse((String) this.codec.decode("version, mark or time", mark));
+	}
+
+	Instant time(byte[] bytes) {
 		return Instant.ofEpochMilli(number(bytes).longValue());
 	}
 
 	private Number number(byte[] bytes) {
-		return (Number) this.codec.decode("version or time", bytes);
+		return (Number) this.codec.decode("version, mark or time", bytes);
 	}
 
 	private static Integer seconds(Duration interval) {
@@ -174,13 +211,20 @@ final class CopyFormat {
 
 		private final byte[] version;
 
-		UnreadableCopyException(String message, byte[] version, @Nullable Throwable cause) {
+		private final byte[] mark;
+
+		UnreadableCopyException(String message, byte[] version, byte[] mark, @Nullable Throwable cause) {
 			super(message, cause);
 			this.version = version;
+			this.mark = mark;
 		}
 
 		byte[] version() {
 			return this.version;
+		}
+
+		byte[] mark() {
+			return this.mark;
 		}
 
 	}

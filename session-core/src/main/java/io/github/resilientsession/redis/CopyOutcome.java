@@ -1,13 +1,14 @@
 package io.github.resilientsession.redis;
 
 /**
- * What a script found when it was to change a copy.
+ * What a script found when it came to change a copy.
  *
  * @param status what became of the change
- * @param currentVersion the version of the copy that was found instead; 0 if it has none
- * or if the status is not {@link Status#OTHER}
+ * @param currentVersion the version of the copy that was found instead, negative for a
+ * tombstone; {@code 0} if there is none or it has none
+ * @param unpersisted whether the copy that was found has unpersisted writes
  */
-public record CopyOutcome(Status status, long currentVersion) {
+public record CopyOutcome(Status status, long currentVersion, boolean unpersisted) {
 
 	/**
 	 * What became of the change.
@@ -25,7 +26,7 @@ public record CopyOutcome(Status status, long currentVersion) {
 		ABSENT,
 
 		/**
-		 * There is a copy, of another version than expected.
+		 * There is another copy than the one expected.
 		 */
 		OTHER,
 

@@ -7,6 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import org.jspecify.annotations.Nullable;
 
@@ -24,15 +26,23 @@ final class RedisLink implements AutoCloseable {
 
 	private final Duration timeLimit;
 
+	private final Runnable whenLost;
+
 	private final ReentrantLock connecting = new ReentrantLock();
 
 	private volatile @Nullable LettuceConnection connection;
 
 	private volatile @Nullable RedisClusterAsyncCommands<byte[], byte[]> commands;
 
-	RedisLink(LettuceConnectionFactory connections, Duration timeLimit) {
+	/**
+	 * Create a link that is not connected.
+	 * @param whenLost run on each loss of a connection, before there is another: on a
+	 * thread that must not be held up
+	 */
+	RedisLink(LettuceConnectionFactory connections, Duration timeLimit, Runnable whenLost) {
 		this.connections = connections;
 		this.timeLimit = timeLimit;
+		this.whenLost = whenLost;
 	}
 
 	/**
@@ -46,6 +56,16 @@ final class RedisLink implements AutoCloseable {
 		try {
 			if (this.commands == null) {
 				this.connections.start();
+				// Lettuce tells of a disconnect before it begins to reconnect, and so
+				// before anything is asked of what answers next.
+				this.connections.getRequiredNativeClient().addListener(new RedisConnectionStateListener() {
+
+					@Override
+					public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
+						RedisLink.this.whenLost.run();
+					}
+
+				});
 				LettuceConnection made = (LettuceConnection) this.connections.getConnection();
 				this.commands = made.getNativeConnection();
 				this.connection = made;

@@ -5,15 +5,17 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionHash;
@@ -21,28 +23,32 @@ import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.CopyOutcome.Status;
-import io.lettuce.core.RedisNoScriptException;
-import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.KeyScanCursor;
+import io.lettuce.core.KeyValue;
+import io.lettuce.core.ScanArgs;
+import io.lettuce.core.ScanCursor;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 
 /**
- * The door to the Redis tier. Every write is one script that sets the TTL together with
- * the data, and does nothing once its deadline has passed. Every method returns or throws
- * {@link RedisTierException} within the time limit, except {@link #probe()}, which may
- * also have to connect. Safe for use by many threads.
+ * The door to the Redis tier. Every write is one script that names the copy that it
+ * expects, sets the TTL together with the data, and does nothing once its deadline has
+ * passed. Every method returns or throws {@link RedisTierException} within the time
+ * limit, a few of them within a small multiple of it where they say so, except
+ * {@link #probe()}, which may also have to connect. Safe for use by many threads.
  */
 public final class RedisTier implements AutoCloseable {
 
 	/**
-	 * How long a tombstone stays: longer than any rebuild that is in flight.
+	 * How long a tombstone stays at least: longer than any rebuild that is in flight.
 	 */
-	private static final Duration TOMBSTONE_TTL = Duration.ofMinutes(5);
+	public static final Duration TOMBSTONE_TTL = Duration.ofMinutes(5);
 
-	private static final int MAX_CONVERGE_ATTEMPTS = 5;
+	private static final int MAX_TOUCH_ATTEMPTS = 5;
 
 	private static final Logger logger = LoggerFactory.getLogger(RedisTier.class);
 
@@ -52,6 +58,12 @@ public final class RedisTier implements AutoCloseable {
 
 	private final RedisSettings settings;
 
+	private final ScriptRunner scripts;
+
+	private final Heartbeat heartbeat;
+
+	private final CopyTrust trust = new CopyTrust();
+
 	private final Clock clock;
 
 	private final SessionStoreListener listener;
@@ -60,11 +72,6 @@ public final class RedisTier implements AutoCloseable {
 		.maximumSize(1_000)
 		.expireAfterWrite(Duration.ofHours(1))
 		.build();
-
-	/**
-	 * How far Redis's clock is ahead of ours, in milliseconds, as the last probe saw it.
-	 */
-	private volatile long clockOffset;
 
 	/**
 	 * Create a tier that is not connected yet: {@link #probe()} connects.
@@ -77,12 +84,30 @@ public final class RedisTier implements AutoCloseable {
 	 * @param listener is told of copies that cannot be read
 	 */
 	public RedisTier(LettuceConnectionFactory connections, AttributeCodec codec, TtlPolicy ttlPolicy,
-			RedisSettings settings, Clock clock, SessionStoreListener listener) {
-		this.link = new RedisLink(connections, settings.timeLimit());
+			RedisSettings settings, ClusterClock clock, SessionStoreListener listener) {
+		this.link = new RedisLink(connections, settings.timeLimit(), this.trust::lost);
 		this.format = new CopyFormat(codec, ttlPolicy);
 		this.settings = settings;
+		this.scripts = new ScriptRunner(this.link, settings.timeLimit(), clock.node());
+		this.heartbeat = new Heartbeat(this.link, this.scripts, settings, this.trust);
 		this.clock = clock;
 		this.listener = listener;
+	}
+
+	/**
+	 * Whether what {@link #find(String)} answers can be believed.
+	 * @return the same object at each call
+	 */
+	public CopyTrust trust() {
+		return this.trust;
+	}
+
+	/**
+	 * What one node tells all about Redis as a whole.
+	 * @return the same object at each call
+	 */
+	public Heartbeat heartbeat() {
+		return this.heartbeat;
 	}
 
 	/**
@@ -97,17 +122,17 @@ public final class RedisTier implements AutoCloseable {
 			return fields.isEmpty() ? new Lookup.Miss() : this.format.read(id, fields);
 		}
 		catch (CopyFormat.UnreadableCopyException ex) {
-			return discardUnreadable(id, ex.version(), String.valueOf(ex.getMessage()));
+			return discardUnreadable(id, ex.version(), ex.mark(), String.valueOf(ex.getMessage()));
 		}
 		catch (RedisTierException ex) {
 			if (ex.kind() == RedisTierException.Kind.WRONG_TYPE) {
-				return discardUnreadable(id, new byte[0], "the key holds another type");
+				return discardUnreadable(id, new byte[0], new byte[0], "the key holds another type");
 			}
 			throw ex;
 		}
 	}
 
-	private Lookup discardUnreadable(String id, byte[] version, String reason) {
+	private Lookup discardUnreadable(String id, byte[] version, byte[] mark, String reason) {
 		if (this.reported.asMap().putIfAbsent(id, Boolean.TRUE) == null) {
 			this.listener.onQuarantined();
 			logger.warn(
@@ -115,39 +140,76 @@ public final class RedisTier implements AutoCloseable {
 							+ "store. Find out what else writes to the keys {}*.",
 					SessionHash.of(id), reason, this.settings.keyPrefix());
 		}
-		run(Script.DISCARD, id, deadline(), List.of(version));
+		run(Script.DISCARD, id, List.of(version, mark));
 		return new Lookup.Miss();
 	}
 
 	/**
-	 * Move the last access of a copy forward.
-	 * @param session the session with its new last access
+	 * Move the last access of a copy forward, never backwards. Another access at the same
+	 * time may cost it another round trip.
+	 * @param base the copy that is expected
+	 * @param access the last access
 	 * @return what the script found; {@code DONE} also if another access came later
 	 */
-	public CopyOutcome touch(SessionRecord session) {
-		return run(Script.TOUCH, session.id(), deadline(), List.of(this.format.versionBytes(session.version()),
-				ttl(session), this.format.encode(session.lastAccessedTime().toEpochMilli())));
+	public CopyOutcome touch(SessionRecord base, Instant access) {
+		SessionRecord next = base.accessedAt(access);
+		byte[] expected = time(base.lastAccessedTime());
+		for (int attempt = 1; true; attempt++) {
+			List<Object> answer = call(Script.TOUCH, base.id(), List.of(this.format.versionBytes(base.version()),
+					this.format.mark(base.unpersisted()), ttl(next), time(next.lastAccessedTime()), expected));
+			if (!ScriptRunner.status(answer).equals("moved")) {
+				return outcome(answer);
+			}
+			expected = ScriptRunner.bytes(answer, 1);
+			if (attempt == MAX_TOUCH_ATTEMPTS || !isBefore(expected, next.lastAccessedTime())) {
+				return new CopyOutcome(Status.DONE, base.version(), false);
+			}
+		}
+	}
+
+	private boolean isBefore(byte[] time, Instant other) {
+		try {
+			return this.format.time(time).isBefore(other);
+		}
+		catch (RuntimeException ex) {
+			// Not readable: the next read finds out.
+			return false;
+		}
 	}
 
 	/**
-	 * Apply a change to the copy of the version before.
-	 * @param next the session after the change
-	 * @param change the change
+	 * Bring a copy from one state to the next.
+	 * @param base the copy that is expected
+	 * @param next the state after the change: of the next version, or of the same and
+	 * with unpersisted writes
+	 * @param change what changed
 	 * @return what the script found
 	 */
-	public CopyOutcome apply(SessionRecord next, SessionChange change) {
+	public CopyOutcome apply(SessionRecord base, SessionRecord next, SessionChange change) {
+		boolean persisted = next.version() != base.version();
 		List<byte[]> fields = this.format.fieldsOfChange(change.attributes(), change.maxInactiveInterval(),
-				next.version());
-		List<byte[]> args = new ArrayList<>(5 + fields.size() + change.removedAttributes().size());
-		args.add(this.format.versionBytes(next.version() - 1));
+				persisted ? next.version() : SessionRecord.UNVERSIONED);
+		List<byte[]> args = new ArrayList<>(8 + fields.size() + change.removedAttributes().size());
+		args.add(this.format.versionBytes(base.version()));
+		args.add(this.format.mark(base.unpersisted()));
+		args.add(this.format.mark(next.unpersisted()));
 		args.add(ttl(next));
-		args.add(this.format.encode(next.lastAccessedTime().toEpochMilli()));
-		args.add(ascii((change.maxInactiveInterval() != null) ? 1 : 0));
+		args.add(time(next.lastAccessedTime()));
+		args.add(time(base.lastAccessedTime()));
+		args.add(ScriptRunner.ascii((change.maxInactiveInterval() != null) ? 1 : 0));
 		// ARGV[1] is the deadline and Lua counts from 1.
-		args.add(ascii(args.size() + 2 + fields.size()));
+		args.add(ScriptRunner.ascii(args.size() + 2 + fields.size()));
 		args.addAll(fields);
 		change.removedAttributes().forEach((name) -> args.add(this.format.attributeField(name)));
-		return run(Script.APPLY, next.id(), deadline(), args);
+		List<Object> answer = call(Script.APPLY, next.id(), args);
+		if (ScriptRunner.status(answer).equals("moved")) {
+			// Another request has touched the copy meanwhile.
+			if (isBefore(ScriptRunner.bytes(answer, 1), next.lastAccessedTime())) {
+				return touch(next, next.lastAccessedTime());
+			}
+			return new CopyOutcome(Status.DONE, next.version(), false);
+		}
+		return outcome(answer);
 	}
 
 	/**
@@ -156,59 +218,47 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome putIfAbsent(SessionRecord session) {
-		return run(Script.PUT, session.id(), deadline(), putArguments("absent", new byte[0], session));
+		return run(Script.PUT, session.id(), putArguments("absent", null, session));
+	}
+
+	/**
+	 * Put copies where there are none, with one round trip.
+	 * @param sessions the sessions
+	 * @return what the script found, in the same order
+	 */
+	public List<CopyOutcome> putAllIfAbsent(List<SessionRecord> sessions) {
+		Instant now = now();
+		List<CompletionStage<List<Object>>> answers = new ArrayList<>(sessions.size());
+		for (SessionRecord session : sessions) {
+			answers.add(this.scripts.start(Script.PUT, key(session.id()), now, putArguments("absent", null, session)));
+		}
+		List<CopyOutcome> outcomes = new ArrayList<>(sessions.size());
+		for (CompletionStage<List<Object>> answer : answers) {
+			outcomes.add(tolerant(() -> outcome(this.link.await(answer.toCompletableFuture()))));
+		}
+		return outcomes;
 	}
 
 	/**
 	 * Put a copy where there is none, without waiting for the answer.
 	 * @param session the session
-	 * @param readAt when the session was read; the rebuild does nothing if it comes much
-	 * later than that, since the session may have changed
 	 * @return completes with what the script found, or exceptionally with
-	 * {@link RedisTierException}
+	 * {@link RedisTierException}. The rebuild does nothing if it comes much later than
+	 * now, since the session may have changed
 	 */
-	public CompletionStage<CopyOutcome> rebuild(SessionRecord session, Instant readAt) {
-		byte[] deadline = deadline(readAt);
-		List<byte[]> arguments = putArguments("absent", new byte[0], session);
-		return start(Script.PUT, session.id(), deadline, arguments).thenApply(this::outcome);
+	public CompletionStage<CopyOutcome> rebuild(SessionRecord session) {
+		List<byte[]> arguments = putArguments("absent", null, session);
+		return this.scripts.start(Script.PUT, key(session.id()), now(), arguments).thenApply(this::outcome);
 	}
 
 	/**
-	 * Put a copy where there is one of a certain version.
+	 * Put a copy in place of another.
+	 * @param expected the copy to replace
 	 * @param session the session
-	 * @param expectedVersion the version to replace
 	 * @return what the script found
 	 */
-	public CopyOutcome replace(SessionRecord session, long expectedVersion) {
-		return run(Script.PUT, session.id(), deadline(),
-				putArguments("version", this.format.versionBytes(expectedVersion), session));
-	}
-
-	/**
-	 * Make Redis agree with a state of the session: absent becomes this state, an older
-	 * copy is replaced, and a newer copy or a tombstone stays.
-	 * @param session the state that the durable store has
-	 * @throws RedisTierException also if other writers kept changing the copy
-	 */
-	public void converge(SessionRecord session) {
-		for (int attempt = 0; attempt < MAX_CONVERGE_ATTEMPTS; attempt++) {
-			CopyOutcome found = putIfAbsent(session);
-			if (found.status() == Status.OTHER && found.currentVersion() < session.version()) {
-				found = replace(session, found.currentVersion());
-				if (found.status() == Status.OTHER) {
-					// Changed in between, or not readable: then reading discards it.
-					find(session.id());
-				}
-			}
-			else if (found.status() != Status.ABSENT) {
-				return;
-			}
-			if (found.status() == Status.DONE || found.status() == Status.ENDED) {
-				return;
-			}
-		}
-		throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
-				"The copy of session " + SessionHash.of(session.id()) + " kept changing", null);
+	public CopyOutcome replace(SessionRecord expected, SessionRecord session) {
+		return run(Script.PUT, session.id(), putArguments("match", expected, session));
 	}
 
 	/**
@@ -217,40 +267,121 @@ public final class RedisTier implements AutoCloseable {
 	 * @param endedVersion the version with which it ended
 	 */
 	public void end(String id, long endedVersion) {
-		List<byte[]> args = new ArrayList<>();
-		args.add(utf8("always"));
-		args.add(new byte[0]);
-		args.add(ascii(TOMBSTONE_TTL.toMillis()));
-		args.addAll(this.format.tombstone(endedVersion));
-		run(Script.PUT, id, deadline(), args);
+		run(Script.PUT, id, tombstone("always", null, endedVersion, TOMBSTONE_TTL, false));
 	}
 
 	/**
-	 * Remove the copy of a session, but not a tombstone; works also while Redis is out of
-	 * memory.
+	 * Put a tombstone of which the durable store has yet to be told.
 	 * @param id the session's id
+	 * @param expected the copy to replace, or {@code null} for whatever is there
+	 * @param keep how long it is kept: as long as the row may live
+	 * @return what the script found
 	 */
-	public void discardCopy(String id) {
-		if (find(id) instanceof Lookup.Hit hit) {
-			run(Script.DISCARD, id, deadline(), List.of(this.format.versionBytes(hit.session().version())));
+	public CopyOutcome endUnpersisted(String id, @Nullable SessionRecord expected, Duration keep) {
+		long version = (expected != null) ? expected.version() + 1 : 1;
+		return run(Script.PUT, id, tombstone((expected != null) ? "match" : "always", expected, version, keep, true));
+	}
+
+	/**
+	 * Put tombstones in place of whatever is there, with one round trip.
+	 * @param endedVersions the versions with which the sessions ended, by id
+	 */
+	public void endAll(Map<String, Long> endedVersions) {
+		Instant now = now();
+		List<CompletionStage<List<Object>>> answers = new ArrayList<>(endedVersions.size());
+		endedVersions.forEach((id, version) -> answers.add(this.scripts.start(Script.PUT, key(id), now,
+				tombstone("always", null, version, TOMBSTONE_TTL, false))));
+		for (CompletionStage<List<Object>> answer : answers) {
+			ScriptRunner.status(this.link.await(answer.toCompletableFuture()));
 		}
 	}
 
 	/**
-	 * Find out whether Redis answers and takes writes, and what time it has; connects
-	 * first if that has not been done. For a background thread.
+	 * Remove a copy, unless another has taken its place; works also while Redis is out of
+	 * memory.
+	 * @param copy the copy
+	 */
+	public void discard(SessionRecord copy) {
+		run(Script.DISCARD, copy.id(),
+				List.of(this.format.versionBytes(copy.version()), this.format.mark(copy.unpersisted())));
+	}
+
+	/**
+	 * What is known of copies by their versions and marks, with one round trip.
+	 * @param ids the sessions' ids
+	 * @return the states of those that are there and can be read
+	 */
+	public Map<String, CopyState> states(List<String> ids) {
+		RedisClusterAsyncCommands<byte[], byte[]> commands = this.link.commands();
+		List<Future<List<KeyValue<byte[], byte[]>>>> fields = new ArrayList<>(ids.size());
+		List<Future<Long>> lives = new ArrayList<>(ids.size());
+		for (String id : ids) {
+			fields.add(commands.hmget(key(id), CopyFormat.VERSION, CopyFormat.UNPERSISTED));
+			lives.add(commands.pttl(key(id)));
+		}
+		Map<String, CopyState> states = new LinkedHashMap<>();
+		for (int i = 0; i < ids.size(); i++) {
+			long life = this.link.await(lives.get(i));
+			try {
+				List<KeyValue<byte[], byte[]>> found = this.link.await(fields.get(i));
+				if (life > 0) {
+					states.put(ids.get(i), new CopyState(this.format.version(found.get(0).getValueOrElse(new byte[0])),
+							found.get(1).hasValue(), Duration.ofMillis(life)));
+				}
+			}
+			catch (RuntimeException ex) {
+				// A key that is no copy: whoever reads it discards it.
+				if (ex instanceof RedisTierException failure && failure.kind() != RedisTierException.Kind.WRONG_TYPE) {
+					throw ex;
+				}
+			}
+		}
+		return states;
+	}
+
+	/**
+	 * The copies that Redis holds, page by page. One that is there from the first page to
+	 * the last is in one of them.
+	 * @param cursor from the page before, or {@link CopyPage#START}
+	 * @param limit how many keys to look at
+	 * @return the page, which may be empty without being the last
+	 */
+	public CopyPage scan(String cursor, int limit) {
+		String prefix = this.settings.keyPrefix();
+		String pattern = prefix.replaceAll("([*?\\[\\]\\\\])", "\\\\$1") + "*";
+		KeyScanCursor<byte[]> page = this.link
+			.await(this.link.commands().scan(ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(limit)));
+		List<String> ids = page.getKeys()
+			.stream()
+			.map((key) -> new String(key, StandardCharsets.UTF_8).substring(prefix.length()))
+			.toList();
+		return new CopyPage(ids, page.isFinished() ? CopyPage.START : page.getCursor());
+	}
+
+	/**
+	 * How much of its memory Redis uses.
+	 * @return the part, from 0 to 1 or a little more, of {@code maxmemory}, or of the
+	 * machine's memory where that is not set
+	 */
+	public double memoryUsed() {
+		String info = this.link.await(this.link.commands().info("memory"));
+		double limit = Heartbeat.number(info, "maxmemory");
+		return Heartbeat.number(info, "used_memory")
+				/ Math.max(1, (limit > 0) ? limit : Heartbeat.number(info, "total_system_memory"));
+	}
+
+	/**
+	 * Find out whether Redis answers and takes writes, what time it has, and whether it
+	 * still has the data that was agreed upon; connects first if that has not been done.
+	 * For a background thread.
 	 */
 	public void probe() {
 		this.link.connect();
-		RedisClusterAsyncCommands<byte[], byte[]> commands = this.link.commands();
 		// A write to a key that does not exist: refused by a read-only replica, though
 		// not by a Redis that is out of memory.
-		byte[] nobody = utf8(this.settings.keyPrefix() + "probe");
-		this.link.await(commands.pexpire(nobody, 1));
-		long before = this.clock.millis();
-		List<byte[]> time = this.link.await(commands.time());
-		long redisMillis = number(time.get(0)) * 1_000 + number(time.get(1)) / 1_000;
-		this.clockOffset = redisMillis - (before + this.clock.millis()) / 2;
+		this.link.await(this.link.commands().pexpire(utf8(this.settings.keyPrefix() + "probe"), 1));
+		this.scripts.learnTime();
+		this.heartbeat.beat();
 	}
 
 	@Override
@@ -258,57 +389,61 @@ public final class RedisTier implements AutoCloseable {
 		this.link.close();
 	}
 
-	private List<byte[]> putArguments(String condition, byte[] expected, SessionRecord session) {
+	private List<byte[]> putArguments(String condition, @Nullable SessionRecord expected, SessionRecord session) {
 		List<byte[]> fields = this.format.fieldsOf(session);
-		List<byte[]> args = new ArrayList<>(3 + fields.size());
+		return putArguments(condition, expected, ttl(session), fields);
+	}
+
+	private List<byte[]> tombstone(String condition, @Nullable SessionRecord expected, long version, Duration keep,
+			boolean unpersisted) {
+		return putArguments(condition, expected, ScriptRunner.ascii(keep.toMillis()),
+				this.format.tombstone(version, unpersisted));
+	}
+
+	private List<byte[]> putArguments(String condition, @Nullable SessionRecord expected, byte[] ttl,
+			List<byte[]> fields) {
+		List<byte[]> args = new ArrayList<>(4 + fields.size());
 		args.add(utf8(condition));
-		args.add(expected);
-		args.add(ttl(session));
+		args.add((expected != null) ? this.format.versionBytes(expected.version()) : new byte[0]);
+		args.add((expected != null) ? this.format.mark(expected.unpersisted()) : new byte[0]);
+		args.add(ttl);
 		args.addAll(fields);
 		return args;
 	}
 
-	private CopyOutcome run(Script script, String id, byte[] deadline, List<byte[]> args) {
+	private List<Object> call(Script script, String id, List<byte[]> args) {
+		return this.scripts.run(script, key(id), args);
+	}
+
+	private CopyOutcome run(Script script, String id, List<byte[]> args) {
+		return tolerant(() -> outcome(call(script, id, args)));
+	}
+
+	/**
+	 * A key of another type is a copy that nobody can use.
+	 */
+	private static CopyOutcome tolerant(Supplier<CopyOutcome> call) {
 		try {
-			return outcome(this.link.await(start(script, id, deadline, args).toCompletableFuture()));
+			return call.get();
 		}
 		catch (RedisTierException ex) {
 			if (ex.kind() == RedisTierException.Kind.WRONG_TYPE) {
-				return new CopyOutcome(Status.OTHER, SessionRecord.UNVERSIONED);
+				return new CopyOutcome(Status.OTHER, SessionRecord.UNVERSIONED, false);
 			}
 			throw ex;
 		}
 	}
 
-	private CompletionStage<List<Object>> start(Script script, String id, byte[] deadline, List<byte[]> args) {
-		byte[][] keys = { key(id) };
-		byte[][] values = new byte[args.size() + 1][];
-		values[0] = deadline;
-		for (int i = 0; i < args.size(); i++) {
-			values[i + 1] = args.get(i);
-		}
-		RedisClusterAsyncCommands<byte[], byte[]> commands = this.link.commands();
-		return commands.<List<Object>>evalsha(script.sha(), ScriptOutputType.MULTI, keys, values)
-			.exceptionallyCompose((ex) -> {
-				Throwable cause = (ex instanceof CompletionException && ex.getCause() != null) ? ex.getCause() : ex;
-				if (cause instanceof RedisNoScriptException) {
-					return commands.<List<Object>>eval(script.source(), ScriptOutputType.MULTI, keys, values);
-				}
-				return CompletableFuture.failedStage(cause);
-			});
-	}
-
 	private CopyOutcome outcome(List<Object> answer) {
-		String status = new String((byte[]) answer.get(0), StandardCharsets.UTF_8);
-		return switch (status) {
-			case "done" -> new CopyOutcome(Status.DONE, 0);
-			case "absent" -> new CopyOutcome(Status.ABSENT, 0);
+		return switch (ScriptRunner.status(answer)) {
+			case "done" -> new CopyOutcome(Status.DONE, 0, false);
+			case "absent" -> new CopyOutcome(Status.ABSENT, 0, false);
 			case "other" -> {
-				long version = versionOrUnversioned((byte[]) answer.get(1));
-				yield new CopyOutcome((version < 0) ? Status.ENDED : Status.OTHER, version);
+				long version = versionOrUnversioned(ScriptRunner.bytes(answer, 1));
+				yield new CopyOutcome((version < 0) ? Status.ENDED : Status.OTHER, version,
+						ScriptRunner.bytes(answer, 2).length > 0);
 			}
-			default -> throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
-					"Redis ran the script only after its deadline", null);
+			default -> throw new IllegalStateException("A script gave an answer that is not known");
 		};
 	}
 
@@ -321,32 +456,21 @@ public final class RedisTier implements AutoCloseable {
 		}
 	}
 
-	/**
-	 * The deadline by Redis's clock: a little more than the time for which anybody waits.
-	 */
-	private byte[] deadline() {
-		return deadline(this.clock.instant());
+	private Instant now() {
+		return this.scripts.now();
 	}
 
-	private byte[] deadline(Instant from) {
-		return ascii(from.toEpochMilli() + this.clockOffset + 2 * this.settings.timeLimit().toMillis());
+	private byte[] time(Instant time) {
+		return this.format.encode(time.toEpochMilli());
 	}
 
 	private byte[] ttl(SessionRecord session) {
 		long remaining = Duration.between(this.clock.instant(), session.expiresAt()).toMillis();
-		return ascii(Math.min(Math.max(remaining, 1_000), session.maxInactiveInterval().toMillis()));
+		return ScriptRunner.ascii(Math.min(Math.max(remaining, 1_000), session.maxInactiveInterval().toMillis()));
 	}
 
 	private byte[] key(String id) {
 		return utf8(this.settings.keyPrefix() + id);
-	}
-
-	private static long number(byte[] digits) {
-		return Long.parseLong(new String(digits, StandardCharsets.US_ASCII));
-	}
-
-	private static byte[] ascii(long number) {
-		return Long.toString(number).getBytes(StandardCharsets.US_ASCII);
 	}
 
 	private static byte[] utf8(String text) {

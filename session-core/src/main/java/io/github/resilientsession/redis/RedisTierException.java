@@ -9,7 +9,7 @@ public final class RedisTierException extends RuntimeException {
 
 	private final Kind kind;
 
-	RedisTierException(Kind kind, String message, @Nullable Throwable cause) {
+	public RedisTierException(Kind kind, String message, @Nullable Throwable cause) {
 		super(message, cause);
 		this.kind = kind;
 	}

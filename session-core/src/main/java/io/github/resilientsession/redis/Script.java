@@ -13,7 +13,7 @@ import io.lettuce.core.codec.Base16;
  */
 enum Script {
 
-	TOUCH, APPLY, PUT, DISCARD;
+	TOUCH, APPLY, PUT, DISCARD, BEAT, AGREE, FLAG;
 
 	private final String source;
 

@@ -12,18 +12,17 @@ local function hset(first, last)
   end
 end
 
--- What to answer if the copy is not of the expected version; nil if it is. A copy of plain Spring Session has no version
--- field, and the empty string for one.
-local function mismatch(expected)
-  local version = redis.call('HGET', KEYS[1], 'version')
-  if not version then
-    if redis.call('EXISTS', KEYS[1]) == 0 then
-      return {'absent'}
-    end
-    version = ''
+-- What to answer if the copy is not the expected one; nil if it is. A copy is known by its version and by the mark of
+-- the writes that only it has. A copy that the durable store does not know has no version, a persisted one no mark: the
+-- empty string stands for both.
+local function mismatch(version, mark)
+  local found = redis.call('HMGET', KEYS[1], 'version', 'unpersisted', 'lastAccessedTime')
+  if not found[1] and not found[3] and redis.call('EXISTS', KEYS[1]) == 0 then
+    return {'absent'}
   end
-  if version ~= expected then
-    return {'other', version}
+  local foundVersion, foundMark = found[1] or '', found[2] or ''
+  if foundVersion ~= version or foundMark ~= mark then
+    return {'other', foundVersion, foundMark}
   end
   return nil
 end

@@ -1,18 +1,27 @@
--- Puts a whole copy or tombstone. ARGV: 2 condition ('absent', 'version' or 'always'), 3 expected version, 4 TTL in ms;
--- from 5 on the fields and values.
-if ARGV[2] ~= 'always' and redis.call('EXISTS', KEYS[1]) == 1 then
-  local version = redis.call('HGET', KEYS[1], 'version') or ''
-  if ARGV[2] == 'absent' or version ~= ARGV[3] then
-    return {'other', version}
+-- Puts a whole copy or tombstone. ARGV: 2 condition ('absent', 'match' or 'always'), 3 expected version, 4 expected mark,
+-- 5 TTL in ms; from 6 on the fields and values.
+local condition = ARGV[2]
+if condition == 'absent' then
+  local version = redis.call('HGET', KEYS[1], 'version')
+  if version or redis.call('EXISTS', KEYS[1]) == 1 then
+    return {'other', version or '', redis.call('HGET', KEYS[1], 'unpersisted') or ''}
   end
-elseif ARGV[2] == 'version' then
-  return {'absent'}
-end
--- Without a DEL before it, HSET is refused when Redis is out of memory: right for a rebuild, which can wait. What takes
--- the place of something, or ends a session, cannot.
-if ARGV[2] ~= 'absent' then
+elseif condition == 'match' then
+  local found = mismatch(ARGV[3], ARGV[4])
+  if found then
+    return found
+  end
+  -- What a newer version of this library has added stays. A TTL first: a Redis that is out of memory refuses a script
+  -- only if its first write takes memory, which is right for a rebuild, but what takes another's place cannot wait.
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if field == 'unpersisted' or field == 'version' or string.sub(field, 1, 12) == 'sessionAttr:' then
+      redis.call('HDEL', KEYS[1], field)
+    end
+  end
+else
   redis.call('DEL', KEYS[1])
 end
-hset(5, #ARGV)
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+hset(6, #ARGV)
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {'done'}

@@ -47,12 +47,13 @@ abstract class DurableTierContract extends TierContractTests {
 
 			@Override
 			public boolean put(SessionRecord session) {
-				return DurableTierContract.this.durable.insert(session, false);
+				return DurableTierContract.this.durable.insert(session, false, null);
 			}
 
 			@Override
-			public boolean change(SessionRecord next, SessionChange change) {
-				return DurableTierContract.this.durable.update(next, change.principal(), false);
+			public boolean change(SessionRecord base, SessionChange change) {
+				SessionRecord next = change.applyTo(base);
+				return DurableTierContract.this.durable.update(next, change.principal(), false, null);
 			}
 
 			@Override

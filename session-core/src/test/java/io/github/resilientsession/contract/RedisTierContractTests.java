@@ -3,10 +3,9 @@ package io.github.resilientsession.contract;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
-import java.util.Set;
 
 import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionRecord;
@@ -35,7 +34,8 @@ class RedisTierContractTests extends TierContractTests {
 		this.redis = new RedisTier(RedisConnections.derive(application, LIMIT),
 				new AttributeCodec(RedisSerializer.java()),
 				new TtlPolicy(Duration.ofSeconds(1), Duration.ofDays(1), TtlPolicy.OnViolation.CLAMP),
-				new RedisSettings("spring:session", LIMIT), Clock.systemUTC(), SessionStoreListener.NO_OP);
+				new RedisSettings("spring:session", LIMIT), new ClusterClock(Clock.systemUTC()),
+				SessionStoreListener.NO_OP);
 		this.redis.probe();
 	}
 
@@ -59,8 +59,9 @@ class RedisTierContractTests extends TierContractTests {
 			}
 
 			@Override
-			public boolean change(SessionRecord next, SessionChange change) {
-				return RedisTierContractTests.this.redis.apply(next, change).status() == Status.DONE;
+			public boolean change(SessionRecord base, SessionChange change) {
+				return RedisTierContractTests.this.redis.apply(base, change.applyTo(base), change)
+					.status() == Status.DONE;
 			}
 
 			@Override
@@ -70,10 +71,7 @@ class RedisTierContractTests extends TierContractTests {
 
 			@Override
 			public void touch(SessionRecord session, Instant lastAccessedTime) {
-				RedisTierContractTests.this.redis
-					.touch(new SessionChange(session.id(), lastAccessedTime, null, Map.of(), Set.of(), null)
-						.applyTo(session)
-						.withVersion(session.version()));
+				RedisTierContractTests.this.redis.touch(session, lastAccessedTime);
 			}
 
 		};

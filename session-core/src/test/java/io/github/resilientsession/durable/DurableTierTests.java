@@ -84,7 +84,7 @@ abstract class DurableTierTests {
 	void load_ofHundredMixedIds_answersEachWithOneStatement() {
 		List<String> ids = IntStream.range(0, 100).mapToObj((i) -> "s" + i).toList();
 		for (int i = 0; i < 100; i += 3) {
-			this.tier.insert(session("s" + i, 1), false);
+			this.tier.insert(session("s" + i, 1), false, null);
 		}
 		for (int i = 0; i < 100; i += 6) {
 			this.tier.end("s" + i, false);
@@ -102,21 +102,21 @@ abstract class DurableTierTests {
 	}
 
 	@Test
-	void load_ofASessionPastItsTimeout_isAMissOnceTheGraceHasPassed() {
-		this.tier.insert(session("long", 1), false);
+	void load_ofASessionPastItsTimeout_isExpiredOnceTheGraceHasPassed() {
+		this.tier.insert(session("long", 1), false, null);
 		Instant end = NOW.plus(HALF_AN_HOUR).plus(GRACE);
 		assertThat(loadAt(end.minusMillis(1), "long")).isInstanceOf(Lookup.Hit.class);
-		assertThat(loadAt(end, "long")).isInstanceOf(Lookup.Miss.class);
+		assertThat(loadAt(end, "long")).isInstanceOf(Lookup.Expired.class);
 		SessionRecord brief = new SessionRecord("brief", 1, NOW, NOW, Duration.ofSeconds(20), null, Map.of());
-		this.tier.insert(brief, false);
+		this.tier.insert(brief, false, null);
 		assertThat(loadAt(NOW.plusMillis(20_999), "brief")).isInstanceOf(Lookup.Hit.class);
-		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Miss.class);
+		assertThat(loadAt(NOW.plusMillis(21_000), "brief")).isInstanceOf(Lookup.Expired.class);
 	}
 
 	@Test
 	void load_ofACorruptRow_isAMissThatLeavesTheRowAndTheOthersAlone() {
-		this.tier.insert(session("good", 1), false);
-		this.tier.insert(session("bad", 1), false);
+		this.tier.insert(session("good", 1), false, null);
+		this.tier.insert(session("bad", 1), false, null);
 		byte[] garbage = { 1, 2, 3 };
 		this.jdbc.update("update resilient_session set attributes = ? where session_id = 'bad'", garbage);
 		for (int i = 0; i < 2; i++) {
@@ -133,13 +133,13 @@ abstract class DurableTierTests {
 	@Test
 	void load_whileTheSessionIsWritten_alwaysReadsAWholeState() throws Exception {
 		byte[] value = new byte[100_000];
-		this.tier.insert(new SessionRecord("busy", 1, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", value)), false);
+		this.tier.insert(new SessionRecord("busy", 1, NOW, NOW, HALF_AN_HOUR, null, Map.of("a", value)), false, null);
 		ExecutorService executor = Executors.newSingleThreadExecutor();
 		try {
 			Future<?> writer = executor.submit(() -> {
 				for (long version = 2; version < 300; version++) {
 					this.tier.update(new SessionRecord("busy", version, NOW, NOW, HALF_AN_HOUR, null,
-							Map.of("a", new byte[100_000 + (int) version])), null, false);
+							Map.of("a", new byte[100_000 + (int) version])), null, false, null);
 				}
 			});
 			while (!writer.isDone()) {
@@ -155,7 +155,7 @@ abstract class DurableTierTests {
 
 	@Test
 	void update_byManyWithTheSameBase_letsExactlyOneWin() throws Exception {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		List<Callable<Boolean>> writers = new ArrayList<>();
 		CyclicBarrier start = new CyclicBarrier(4);
 		for (int i = 0; i < 4; i++) {
@@ -164,7 +164,7 @@ abstract class DurableTierTests {
 				start.await();
 				return this.tier.update(
 						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), null,
-						false);
+						false, null);
 			});
 		}
 		assertThat(inParallel(writers)).containsOnlyOnce(true);
@@ -175,20 +175,20 @@ abstract class DurableTierTests {
 	@Test
 	void update_changesThePrincipalOnlyIfToldTo() {
 		SessionRecord first = new SessionRecord("s", 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of());
-		this.tier.insert(first, false);
-		this.tier.update(session("s", 2), null, false);
+		this.tier.insert(first, false, null);
+		this.tier.update(session("s", 2), null, false, null);
 		assertThat(hit("s").principalName()).isEqualTo("alice");
-		this.tier.update(session("s", 3), new Principal("bob"), false);
+		this.tier.update(session("s", 3), new Principal("bob"), false, null);
 		assertThat(hit("s").principalName()).isEqualTo("bob");
-		this.tier.update(session("s", 4), new Principal(null), false);
+		this.tier.update(session("s", 4), new Principal(null), false, null);
 		assertThat(hit("s").principalName()).isNull();
 	}
 
 	@Test
 	void update_neverMovesTheLastAccessBackwards() {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(90))));
-		this.tier.update(session("s", 2), null, false);
+		this.tier.update(session("s", 2), null, false, null);
 		assertThat(hit("s").lastAccessedTime()).isEqualTo(NOW.plusSeconds(90));
 		// 12:00:30 + 90 s + 30 min + 30 s, rounded up to the minute
 		assertThat(expiresAt("s")).isEqualTo(Instant.parse("2026-03-01T12:33:00Z"));
@@ -197,8 +197,8 @@ abstract class DurableTierTests {
 	@Test
 	void update_ofAnIntervalBeyondTheRangeOfMilliseconds_isKept() {
 		Duration years = Duration.ofSeconds(Integer.MAX_VALUE);
-		this.tier.insert(session("s", 1), false);
-		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false);
+		this.tier.insert(session("s", 1), false, null);
+		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 		assertThat(hit("s").maxInactiveInterval()).isEqualTo(years);
 		assertThat(expiresAt("s")).isAfter(NOW.plus(years));
@@ -206,13 +206,13 @@ abstract class DurableTierTests {
 
 	@Test
 	void end_emptiesTheRow_andAnswersTheVersionOnce() {
-		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])),
-				false);
+		this.tier.insert(new SessionRecord("s", 4, NOW, NOW, HALF_AN_HOUR, "alice", Map.of("a", new byte[1000])), false,
+				null);
 		assertThat(this.tier.end("s", false)).hasValue(5);
 		assertThat(this.tier.end("s", false)).isEmpty();
 		assertThat(this.tier.end("unknown", false)).hasValue(1);
 		assertThat(this.tier.end("unknown", false)).isEmpty();
-		assertThat(this.tier.insert(session("unknown", 1), false)).isFalse();
+		assertThat(this.tier.insert(session("unknown", 1), false, null)).isFalse();
 		assertThat(this.jdbc.queryForMap("select principal_name, state from resilient_session where session_id = 's'"))
 			.containsEntry("principal_name", null);
 		byte[] rest = this.jdbc.queryForObject("select attributes from resilient_session where session_id = 's'",
@@ -222,8 +222,8 @@ abstract class DurableTierTests {
 
 	@Test
 	void changeId_endsTheOldRowAndInsertsTheNewOne() {
-		this.tier.insert(session("old", 1), false);
-		assertThat(this.tier.changeId("old", session("new", 2), true)).isTrue();
+		this.tier.insert(session("old", 1), false, null);
+		assertThat(this.tier.changeId("old", session("new", 2), true, null)).isTrue();
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
@@ -231,27 +231,27 @@ abstract class DurableTierTests {
 
 	@Test
 	void changeId_ofAnotherVersion_changesNothing() {
-		this.tier.insert(session("old", 1), false);
-		this.tier.update(session("old", 2), null, false);
-		assertThat(this.tier.changeId("old", session("new", 2), false)).isFalse();
+		this.tier.insert(session("old", 1), false, null);
+		this.tier.update(session("old", 2), null, false, null);
+		assertThat(this.tier.changeId("old", session("new", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(2);
 		assertThat(load("new")).isInstanceOf(Lookup.Miss.class);
 	}
 
 	@Test
 	void changeId_toAnIdThatExists_changesNothing() {
-		this.tier.insert(session("old", 1), false);
-		this.tier.insert(session("taken", 7), false);
-		assertThat(this.tier.changeId("old", session("taken", 2), false)).isFalse();
+		this.tier.insert(session("old", 1), false, null);
+		this.tier.insert(session("taken", 7), false, null);
+		assertThat(this.tier.changeId("old", session("taken", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(1);
 		assertThat(hit("taken").version()).isEqualTo(7);
 	}
 
 	@Test
 	void changeId_thatFailsHalfWay_leavesTheOldSessionActive() {
-		this.tier.insert(session("old", 1), false);
+		this.tier.insert(session("old", 1), false, null);
 		assertThatExceptionOfType(RuntimeException.class)
-			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false));
+			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false, null));
 		assertThat(hit("old").version()).isEqualTo(1);
 	}
 
@@ -259,7 +259,7 @@ abstract class DurableTierTests {
 	void touch_ofManyInAnyOrder_onManyThreads_movesEachForward() throws Exception {
 		List<Touch> forwards = new ArrayList<>();
 		for (int i = 0; i < 50; i++) {
-			this.tier.insert(session("s" + i, 1), false);
+			this.tier.insert(session("s" + i, 1), false, null);
 			forwards.add(new Touch("s" + i, NOW.plusMillis(i + 1)));
 		}
 		List<Touch> backwards = new ArrayList<>(forwards);
@@ -272,7 +272,7 @@ abstract class DurableTierTests {
 
 	@Test
 	void touch_withinTheSameMinute_leavesTheIndexedExpiryAlone() {
-		this.tier.insert(session("s", 1), false);
+		this.tier.insert(session("s", 1), false, null);
 		Instant before = expiresAt("s");
 		this.tier.touch(List.of(new Touch("s", NOW.minusSeconds(1))));
 		assertThat(expiresAt("s")).isEqualTo(before);
@@ -284,8 +284,8 @@ abstract class DurableTierTests {
 
 	@Test
 	void settled_ofAnOlderVersion_keepsTheMark() {
-		this.tier.insert(session("s", 1), true);
-		assertThat(this.tier.update(session("s", 2), null, false)).isTrue();
+		this.tier.insert(session("s", 1), true, null);
+		assertThat(this.tier.update(session("s", 2), null, false, null)).isTrue();
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null)))).isZero();
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null)))).isEqualTo(1);
@@ -299,7 +299,7 @@ abstract class DurableTierTests {
 	@Test
 	void pending_withRowsThatCannotBeRead_goesOnToThoseThatCan() {
 		for (int i = 10; i < 20; i++) {
-			this.tier.insert(session("s" + i, 1), true);
+			this.tier.insert(session("s" + i, 1), true, null);
 		}
 		this.jdbc.update("update resilient_session set attributes = ? where session_id < 's14'", new byte[] { 1 });
 		assertThat(this.tier.pending("", 3)).extracting(PendingRow::id).containsExactly("s14", "s15", "s16");
@@ -310,9 +310,9 @@ abstract class DurableTierTests {
 	@Test
 	void findByPrincipalName_findsTheActiveSessionsThatHaveNotExpired() {
 		for (String id : List.of("one", "two", "ended", "stale")) {
-			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false);
+			this.tier.insert(new SessionRecord(id, 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of()), false, null);
 		}
-		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false);
+		this.tier.insert(new SessionRecord("other", 1, NOW, NOW, HALF_AN_HOUR, "bob", Map.of()), false, null);
 		this.tier.end("ended", false);
 		this.jdbc.update("update resilient_session set last_accessed_at = 0 where session_id = 'stale'");
 		assertThat(this.tier.findByPrincipalName("alice")).extracting(SessionRecord::id)
@@ -325,7 +325,7 @@ abstract class DurableTierTests {
 		String prefix = "x".repeat(512);
 		for (String name : List.of(prefix, prefix + "a", prefix + "b")) {
 			this.tier.insert(new SessionRecord("of" + name.length() + name.charAt(name.length() - 1), 1, NOW, NOW,
-					HALF_AN_HOUR, name, Map.of()), false);
+					HALF_AN_HOUR, name, Map.of()), false, null);
 		}
 		assertThat(this.tier.findByPrincipalName(prefix)).extracting(SessionRecord::id).containsExactly("of512x");
 		assertThat(this.tier.findByPrincipalName(prefix + "a")).extracting(SessionRecord::id).containsExactly("of513a");
@@ -348,10 +348,10 @@ abstract class DurableTierTests {
 		this.jdbc.execute("create table orders (id int)");
 		new TransactionTemplate(new DataSourceTransactionManager(this.pool)).executeWithoutResult((status) -> {
 			this.jdbc.update("insert into orders values (1)");
-			tier.insert(session("s", 1), false);
-			tier.update(session("s", 2), null, false);
-			tier.insert(session("old", 1), false);
-			tier.changeId("old", session("new", 2), false);
+			tier.insert(session("s", 1), false, null);
+			tier.update(session("s", 2), null, false, null);
+			tier.insert(session("old", 1), false, null);
+			tier.changeId("old", session("new", 2), false, null);
 			tier.markPending("s");
 			tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 			assertThat(tier.findByPrincipalName("nobody")).isEmpty();
@@ -371,10 +371,10 @@ abstract class DurableTierTests {
 			manual.setAutoCommit(false);
 			try (DurableTier onManual = new DurableTier(manual, settings(this.platform),
 					Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
-				onManual.insert(session("s", 1), false);
-				onManual.update(session("s", 2), null, false);
+				onManual.insert(session("s", 1), false, null);
+				onManual.update(session("s", 2), null, false, null);
 				onManual.markPending("s");
-				onManual.changeId("s", session("t", 3), false);
+				onManual.changeId("s", session("t", 3), false, null);
 			}
 			assertThat(hit("t").version()).isEqualTo(3);
 			assertThat(this.tier.pending("", 10)).hasSize(1);

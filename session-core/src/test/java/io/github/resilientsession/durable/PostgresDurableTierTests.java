@@ -50,13 +50,13 @@ class PostgresDurableTierTests extends DurableTierTests {
 						new DurableSettings(Duration.ofMillis(500), Duration.ZERO, Platform.POSTGRESQL),
 						Clock.systemUTC(), SessionStoreListener.NO_OP)) {
 			calls.put("load", () -> limited.load(List.of("s")));
-			calls.put("insert", () -> limited.insert(session("t", 1), false));
-			calls.put("update", () -> limited.update(session("s", 2), null, false));
+			calls.put("insert", () -> limited.insert(session("t", 1), false, null));
+			calls.put("update", () -> limited.update(session("s", 2), null, false, null));
 			SessionRecord base = session("s", 2);
 			calls.put("large update", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
-					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false));
+					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false, null));
 			calls.put("end", () -> limited.end("s", false));
-			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false));
+			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false, null));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
 			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));

@@ -1,21 +1,13 @@
 package io.github.resilientsession.testsupport;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import javax.sql.DataSource;
 
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
@@ -24,6 +16,8 @@ import org.postgresql.ds.PGSimpleDataSource;
  * many threads.
  */
 public abstract class PostgresServer implements AutoCloseable {
+
+	private static final int WAIT_SECONDS = 30;
 
 	private final AtomicInteger databases = new AtomicInteger();
 
@@ -89,7 +83,11 @@ public abstract class PostgresServer implements AutoCloseable {
 	 * @param sql the statement
 	 */
 	public final void execute(String sql) {
-		try (Connection connection = dataSource("postgres").getConnection();
+		execute("postgres", sql);
+	}
+
+	private void execute(String database, String sql) {
+		try (Connection connection = dataSource(database).getConnection();
 				Statement statement = connection.createStatement()) {
 			statement.execute(sql);
 		}
@@ -104,7 +102,17 @@ public abstract class PostgresServer implements AutoCloseable {
 	 * @return the first column of its first row
 	 */
 	public final long queryForLong(String sql) {
-		try (Connection connection = dataSource("postgres").getConnection();
+		return queryForLong("postgres", sql);
+	}
+
+	/**
+	 * Ask a database for a number.
+	 * @param database the database's name
+	 * @param sql the query
+	 * @return the first column of its first row
+	 */
+	public final long queryForLong(String database, String sql) {
+		try (Connection connection = dataSource(database).getConnection();
 				Statement statement = connection.createStatement();
 				ResultSet result = statement.executeQuery(sql)) {
 			result.next();
@@ -113,6 +121,83 @@ public abstract class PostgresServer implements AutoCloseable {
 		catch (SQLException ex) {
 			throw new IllegalStateException("PostgreSQL refused: " + sql, ex);
 		}
+	}
+
+	/**
+	 * Terminate the connections of all clients, as an administrator does.
+	 */
+	public final void terminateConnections() {
+		execute("select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' "
+				+ "and pid <> pg_backend_pid()");
+	}
+
+	/**
+	 * Hold the lock of a row in a transaction that does not end.
+	 * @param url the database, from {@link #createDatabase()}
+	 * @param table the row's table
+	 * @param condition what is true for the row
+	 * @return the lock
+	 */
+	public final Fault lockRow(String url, String table, String condition) {
+		try {
+			Connection connection = dataSource(database(url)).getConnection();
+			connection.setAutoCommit(false);
+			try (Statement statement = connection.createStatement();
+					ResultSet row = statement
+						.executeQuery("select 1 from " + table + " where " + condition + " for update")) {
+				if (!row.next()) {
+					throw new IllegalStateException("There is no row in " + table + " where " + condition);
+				}
+			}
+			return abortingWhenClosed(connection);
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("The row cannot be locked", ex);
+		}
+	}
+
+	private static Fault abortingWhenClosed(Connection connection) {
+		return () -> {
+			try {
+				connection.close();
+			}
+			catch (SQLException ex) {
+				throw new IllegalStateException("The lock is not released", ex);
+			}
+		};
+	}
+
+	/**
+	 * Fail each statement that writes to a table, as a full disk does; reads go on.
+	 * @param url the database, from {@link #createDatabase()}
+	 * @param table the table
+	 * @param sqlState the error's code, for example 53100 for a full disk
+	 * @return the fault
+	 */
+	public final Fault refuseWrites(String url, String table, String sqlState) {
+		String database = database(url);
+		execute(database,
+				("create or replace function refuse() returns trigger language plpgsql as $$ begin "
+						+ "raise exception 'refused by the test' using errcode = '%s'; end $$; "
+						+ "create trigger refuse before insert or update or delete on %s execute function refuse()")
+					.formatted(sqlState, table));
+		return () -> execute(database, "drop trigger refuse on " + table);
+	}
+
+	/**
+	 * Let transactions of a database only read, as on a standby, beginning with new
+	 * connections; those that are there are terminated.
+	 * @param url the database, from {@link #createDatabase()}
+	 * @return the fault; when it ends, connections are terminated likewise
+	 */
+	public final Fault readOnly(String url) {
+		String alter = "alter database " + database(url);
+		execute(alter + " set default_transaction_read_only = on");
+		terminateConnections();
+		return () -> {
+			execute(alter + " reset default_transaction_read_only");
+			terminateConnections();
+		};
 	}
 
 	/**
@@ -145,133 +230,23 @@ public abstract class PostgresServer implements AutoCloseable {
 		dataSource.setUrl(url(database));
 		dataSource.setUser(username());
 		dataSource.setPassword(password());
+		// A test must fail, not hang, on a server that it has left paused.
+		dataSource.setConnectTimeout(WAIT_SECONDS);
+		dataSource.setSocketTimeout(WAIT_SECONDS);
 		return dataSource;
+	}
+
+	/**
+	 * The name of a database.
+	 * @param url from {@link #createDatabase()}
+	 * @return the name
+	 */
+	public static String database(String url) {
+		return url.substring(url.lastIndexOf('/') + 1);
 	}
 
 	private String url(String database) {
 		return "jdbc:postgresql://" + host() + ":" + port() + "/" + database;
-	}
-
-	/**
-	 * Processes of the embedded binaries.
-	 */
-	private static final class PostgresProcess extends PostgresServer {
-
-		private final Path directory = ServerProcess.temporaryDirectory("resilient-session-postgres");
-
-		private final Thread shutdownHook = new Thread(this::kill);
-
-		private EmbeddedPostgres postgres;
-
-		PostgresProcess() {
-			Runtime.getRuntime().addShutdownHook(this.shutdownHook);
-			this.postgres = launch(0);
-		}
-
-		private EmbeddedPostgres launch(int port) {
-			try {
-				EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder()
-					.setDataDirectory(this.directory.resolve("data"))
-					.setCleanDataDirectory(false)
-					.setRegisterShutdownHook(false)
-					.setPGStartupWait(Duration.ofSeconds(60));
-				// The embedded server has these off, and would lose commits when killed.
-				Map.of("fsync", "on", "synchronous_commit", "on", "full_page_writes", "on", "max_connections", "300",
-						"logging_collector", "on", "log_directory", this.directory.resolve("log").toString(),
-						"log_filename", "postgres.log", "log_rotation_age", "0", "log_rotation_size", "0")
-					.forEach(builder::setServerConfig);
-				// Not in the common place, where a killed server's lock file stays.
-				builder.setServerConfig("unix_socket_directories", this.directory.toString());
-				if (port != 0) {
-					builder.setPort(port);
-				}
-				return builder.start();
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException("The embedded PostgreSQL cannot be started", ex);
-			}
-		}
-
-		private long pid() {
-			try {
-				return Long.parseLong(Files.readAllLines(this.directory.resolve("data/postmaster.pid")).get(0).trim());
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException("PostgreSQL does not run", ex);
-			}
-		}
-
-		@Override
-		public String host() {
-			return "localhost";
-		}
-
-		@Override
-		public int port() {
-			return this.postgres.getPort();
-		}
-
-		@Override
-		public void kill() {
-			if (Files.exists(this.directory.resolve("data/postmaster.pid"))) {
-				ServerProcess.kill(pid());
-			}
-		}
-
-		@Override
-		public void pause() {
-			ServerProcess.signal(pid(), "STOP");
-		}
-
-		@Override
-		public void resume() {
-			ServerProcess.signal(pid(), "CONT");
-		}
-
-		@Override
-		public boolean isRunning() {
-			return Files.exists(this.directory.resolve("data/postmaster.pid"))
-					&& ProcessHandle.of(pid()).map(ProcessHandle::isAlive).orElse(false);
-		}
-
-		@Override
-		public void restart() {
-			int port = port();
-			stop();
-			this.postgres = launch(port);
-		}
-
-		private void stop() {
-			try {
-				this.postgres.close();
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-		}
-
-		@Override
-		String log() {
-			try {
-				return Files.readString(this.directory.resolve("log/postgres.log"), StandardCharsets.ISO_8859_1);
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-		}
-
-		@Override
-		public void close() {
-			stop();
-			ServerProcess.deleteDirectory(this.directory);
-			try {
-				Runtime.getRuntime().removeShutdownHook(this.shutdownHook);
-			}
-			catch (IllegalStateException ex) {
-				// The virtual machine is shutting down already.
-			}
-		}
-
 	}
 
 }

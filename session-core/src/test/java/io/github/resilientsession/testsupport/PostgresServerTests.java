@@ -1,8 +1,15 @@
 package io.github.resilientsession.testsupport;
 
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+
+import javax.sql.DataSource;
+
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 class PostgresServerTests {
@@ -27,6 +34,44 @@ class PostgresServerTests {
 			postgres.pause();
 			postgres.resume();
 			assertThat(postgres.queryForLong("select count(*) from kept")).isEqualTo(2);
+		}
+	}
+
+	@Test
+	void faults_failWhatTheySay_andEndWhenClosed() throws Exception {
+		try (PostgresServer postgres = PostgresServer.start()) {
+			String url = postgres.createDatabase();
+			DataSource database = postgres.dataSource(PostgresServer.database(url));
+			try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
+				statement.execute("create table kept (number int)");
+				statement.execute("insert into kept values (1)");
+				try (Fault full = postgres.refuseWrites(url, "kept", "53100")) {
+					assertThatExceptionOfType(SQLException.class)
+						.isThrownBy(() -> statement.execute("insert into kept values (2)"))
+						.satisfies((ex) -> assertThat(ex.getSQLState()).isEqualTo("53100"));
+				}
+				try (Fault lock = postgres.lockRow(url, "kept", "number = 1")) {
+					statement.execute("set lock_timeout = 100");
+					assertThatExceptionOfType(SQLException.class)
+						.isThrownBy(() -> statement.execute("update kept set number = 2"))
+						.satisfies((ex) -> assertThat(ex.getSQLState()).isEqualTo("55P03"));
+				}
+				statement.execute("update kept set number = 2");
+				postgres.terminateConnections();
+				assertThatExceptionOfType(SQLException.class).isThrownBy(() -> statement.execute("select 1"));
+			}
+			try (Fault readOnly = postgres.readOnly(url);
+					Connection connection = database.getConnection();
+					Statement statement = connection.createStatement()) {
+				assertThatExceptionOfType(SQLException.class)
+					.isThrownBy(() -> statement.execute("insert into kept values (3)"))
+					.satisfies((ex) -> assertThat(ex.getSQLState()).isEqualTo("25006"));
+			}
+			try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
+				statement.execute("insert into kept values (3)");
+			}
+			assertThat(postgres.queryForLong(PostgresServer.database(url), "select sum(number) from kept"))
+				.isEqualTo(5);
 		}
 	}
 

@@ -35,7 +35,7 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 		RedisServer redis = context.getRoot().getStore(STORE).get(RedisServer.class, RedisServer.class);
 		if (redis != null) {
 			// Also undoes what a test has configured.
-			if (isHealthy(redis)) {
+			if (redis.isAsStarted()) {
 				redis.flushAll();
 			}
 			else {
@@ -46,6 +46,10 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 
 	@Override
 	public void afterEach(ExtensionContext context) {
+		PostgresServer postgres = context.getRoot().getStore(STORE).get(PostgresServer.class, PostgresServer.class);
+		if (postgres != null) {
+			mend(postgres);
+		}
 		RedisServer redis = context.getRoot().getStore(STORE).get(RedisServer.class, RedisServer.class);
 		if (redis != null && redis.isRunning()) {
 			redis.resume();
@@ -53,14 +57,17 @@ final class RealServersExtension implements ParameterResolver, BeforeEachCallbac
 		}
 	}
 
-	private static boolean isHealthy(RedisServer redis) {
-		if (!redis.isRunning()) {
-			return false;
+	/**
+	 * Not only before the next test, whose constructor may ask for a database. Each test
+	 * has a database of its own, so only the server has to be mended.
+	 */
+	private static void mend(PostgresServer postgres) {
+		if (postgres.isRunning()) {
+			postgres.resume();
 		}
-		redis.resume();
-		return redis.call((commands) -> "0".equals(commands.configGet("maxmemory").get("maxmemory"))
-				&& commands.configGet("requirepass").getOrDefault("requirepass", "").isEmpty()
-				&& commands.info("replication").contains("role:master"));
+		else {
+			postgres.restart();
+		}
 	}
 
 	/**

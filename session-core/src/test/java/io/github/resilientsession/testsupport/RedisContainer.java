@@ -34,6 +34,7 @@ final class RedisContainer extends RedisServer {
 	}
 
 	private void launch(Path snapshot) {
+		launched(this.configuration);
 		List<String> command = new ArrayList<>(List.of("redis-server", "--dir", "/data"));
 		this.configuration.forEach((name, value) -> command.addAll(List.of("--" + name, value)));
 		this.container = new GenericContainer<>(DockerImageName.parse("redis:7.2-alpine")).withExposedPorts(REDIS_PORT)

@@ -1,27 +1,24 @@
 package io.github.resilientsession.testsupport;
 
-import java.io.File;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 import io.lettuce.core.KeyScanCursor;
+import io.lettuce.core.KillArgs;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
-import redis.embedded.core.ExecutableProvider;
 
 /**
  * A real Redis on a free loopback port: a process of a {@code redis-server} binary, or a
@@ -36,6 +33,12 @@ public abstract class RedisServer implements AutoCloseable {
 	public static final String CONTAINERS = "resilient-session.test.containers";
 
 	private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(5);
+
+	private static final int PIPELINE = 500;
+
+	private String password;
+
+	private Map<String, String> configurationAtStart = Map.of();
 
 	/**
 	 * Start a Redis without persistence.
@@ -53,7 +56,9 @@ public abstract class RedisServer implements AutoCloseable {
 	public static RedisServer start(Map<String, String> configuration) {
 		Map<String, String> all = new LinkedHashMap<>(Map.of("save", "", "appendonly", "no"));
 		all.putAll(configuration);
-		return Boolean.getBoolean(CONTAINERS) ? new RedisContainer(all) : new RedisProcess(all);
+		RedisServer server = Boolean.getBoolean(CONTAINERS) ? new RedisContainer(all) : new RedisProcess(all);
+		server.configurationAtStart = server.call((redis) -> redis.configGet("*"));
+		return server;
 	}
 
 	public abstract String host();
@@ -111,6 +116,150 @@ public abstract class RedisServer implements AutoCloseable {
 	}
 
 	/**
+	 * Follow a master, as a replica that refuses writes.
+	 * @param host the master's host, or that of a wire to it
+	 * @param port the master's port, or that of a wire to it
+	 * @see #awaitReplicated(RedisServer)
+	 */
+	public final void replicaOf(String host, int port) {
+		call((redis) -> redis.replicaof(host, port));
+	}
+
+	/**
+	 * Follow a master, and have what it has.
+	 * @param master the master
+	 */
+	public final void replicaOf(RedisServer master) {
+		replicaOf(master.host(), master.port());
+		awaitReplicated(master);
+	}
+
+	/**
+	 * Wait until this replica has what its master has now.
+	 * @param master the master
+	 */
+	public final void awaitReplicated(RedisServer master) {
+		long offset = Long.parseLong(master.replication("master_repl_offset"));
+		ServerProcess.await("The replica at " + uri(), () -> "up".equals(replication("master_link_status"))
+				&& Long.parseLong(replication("slave_repl_offset")) >= offset);
+	}
+
+	private String replication(String field) {
+		String start = field + ":";
+		return call((redis) -> redis.info("replication")).lines()
+			.filter((line) -> line.startsWith(start))
+			.map((line) -> line.substring(start.length()).trim())
+			.findFirst()
+			.orElse("0");
+	}
+
+	/**
+	 * Be a master, with what this replica has.
+	 */
+	public final void promote() {
+		call(RedisCommands::replicaofNoOne);
+	}
+
+	/**
+	 * Answer no client for a while, as during a failover.
+	 * @param duration how long
+	 */
+	public final void clientPause(Duration duration) {
+		call((redis) -> redis.clientPause(duration.toMillis()));
+	}
+
+	/**
+	 * Ask clients for a password from now on; those that are connected stay.
+	 * @param password the password, or an empty one for none
+	 * @see #killClients()
+	 */
+	public final void requirePassword(String password) {
+		configSet("requirepass", password);
+		this.password = password.isEmpty() ? null : password;
+	}
+
+	/**
+	 * Close the connections of all clients.
+	 */
+	public final void killClients() {
+		call((redis) -> redis.clientKill(KillArgs.Builder.typeNormal().skipme()));
+	}
+
+	/**
+	 * Forget all scripts.
+	 */
+	public final void scriptFlush() {
+		call(RedisCommands::scriptFlush);
+	}
+
+	/**
+	 * Store keys that are not ours, as an application does that uses Redis for other
+	 * things too.
+	 * @param count how many
+	 * @param bytes how large each
+	 * @return how many Redis took; it may have evicted others for them
+	 */
+	public final int floodForeignKeys(int count, int bytes) {
+		String value = "x".repeat(bytes);
+		return connected((connection) -> {
+			int taken = 0;
+			for (int from = 0; from < count; from += PIPELINE) {
+				List<CompletionStage<Integer>> answers = new ArrayList<>();
+				for (int i = from; i < Math.min(from + PIPELINE, count); i++) {
+					answers.add(connection.async().set("foreign:" + i, value).handle((ok, ex) -> (ex != null) ? 0 : 1));
+				}
+				for (CompletionStage<Integer> answer : answers) {
+					taken += answer.toCompletableFuture()
+						.orTimeout(COMMAND_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
+						.join();
+				}
+			}
+			return taken;
+		});
+	}
+
+	/**
+	 * The memory that Redis has in use.
+	 * @return bytes, as {@code maxmemory} counts them
+	 */
+	public final long usedMemory() {
+		return call((redis) -> redis.info("memory")).lines()
+			.filter((line) -> line.startsWith("used_memory:"))
+			.mapToLong((line) -> Long.parseLong(line.substring("used_memory:".length()).trim()))
+			.findFirst()
+			.orElseThrow();
+	}
+
+	/**
+	 * Whether nothing is left of a fault that was caused: it runs, as a master without
+	 * replicas, answers and is configured as at its start.
+	 * @return whether it is
+	 */
+	final boolean isAsStarted() {
+		if (!isRunning()) {
+			return false;
+		}
+		resume();
+		try {
+			return call((redis) -> {
+				String replication = redis.info("replication");
+				return redis.configGet("*").equals(this.configurationAtStart) && replication.contains("role:master")
+						&& replication.contains("connected_slaves:0");
+			});
+		}
+		catch (RedisException ex) {
+			return false;
+		}
+	}
+
+	/**
+	 * Called by the subclass before it connects to what it has launched.
+	 */
+	final void launched(Map<String, String> configuration) {
+		this.password = configuration.get("requirepass");
+	}
+
+	/**
 	 * The keys that match a pattern.
 	 * @param pattern a glob
 	 * @return the keys, in no order
@@ -144,13 +293,20 @@ public abstract class RedisServer implements AutoCloseable {
 	 * @return what the work returns
 	 */
 	public final <T> T call(Function<RedisCommands<String, String>, T> work) {
-		RedisURI uri = RedisURI.builder().withHost(host()).withPort(port()).withTimeout(COMMAND_TIMEOUT).build();
-		RedisClient client = RedisClient.create(uri);
+		return connected((connection) -> work.apply(connection.sync()));
+	}
+
+	private <T> T connected(Function<StatefulRedisConnection<String, String>, T> work) {
+		RedisURI.Builder uri = RedisURI.builder().withHost(host()).withPort(port()).withTimeout(COMMAND_TIMEOUT);
+		if (this.password != null) {
+			uri.withPassword(this.password.toCharArray());
+		}
+		RedisClient client = RedisClient.create(uri.build());
 		try (StatefulRedisConnection<String, String> connection = client.connect()) {
-			return work.apply(connection.sync());
+			return work.apply(connection);
 		}
 		finally {
-			client.shutdown(0, 2, java.util.concurrent.TimeUnit.SECONDS);
+			client.shutdown(0, 2, TimeUnit.SECONDS);
 		}
 	}
 
@@ -168,169 +324,6 @@ public abstract class RedisServer implements AutoCloseable {
 			keys.addAll(cursor.getKeys());
 		}
 		return keys.stream().distinct().toList();
-	}
-
-	/**
-	 * A process of the embedded binary. The library that brings the binary hides its
-	 * process, so it is started here.
-	 */
-	private static final class RedisProcess extends RedisServer {
-
-		private static final File SETSID = new File("/usr/bin/setsid");
-
-		private static final int MAX_ATTEMPTS = 50;
-
-		private static File binary;
-
-		private final Path directory = ServerProcess.temporaryDirectory("resilient-session-redis");
-
-		private final int port = ServerProcess.freePort();
-
-		private final Map<String, String> configuration;
-
-		private final Thread shutdownHook = new Thread(this::kill);
-
-		private Process process;
-
-		RedisProcess(Map<String, String> configuration) {
-			this.configuration = configuration;
-			Runtime.getRuntime().addShutdownHook(this.shutdownHook);
-			launch();
-		}
-
-		private static synchronized String binary() {
-			if (binary == null) {
-				try {
-					binary = ExecutableProvider.newJarResourceProvider().get();
-				}
-				catch (IOException ex) {
-					throw new UncheckedIOException("The embedded redis-server cannot be unpacked", ex);
-				}
-			}
-			return binary.getAbsolutePath();
-		}
-
-		private void launch() {
-			List<String> command = new ArrayList<>();
-			if (SETSID.canExecute()) {
-				// A session of its own: Ctrl-C in a terminal is for the application.
-				command.add(SETSID.getPath());
-			}
-			command.addAll(List.of(binary(), "--port", Integer.toString(this.port), "--bind", "127.0.0.1", "--dir",
-					this.directory.toString(), "--dbfilename", "dump.rdb"));
-			this.configuration.forEach((name, value) -> command.addAll(List.of("--" + name, value)));
-			for (int attempt = 1;; attempt++) {
-				try {
-					this.process = new ProcessBuilder(command).redirectErrorStream(true)
-						.redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()))
-						.start();
-					awaitReady(this.process.toHandle());
-					return;
-				}
-				catch (IOException ex) {
-					throw new UncheckedIOException("redis-server cannot be started", ex);
-				}
-				catch (IllegalStateException ex) {
-					// Between a kill and a restart a client may have been given the port.
-					if (this.process.isAlive() || attempt == MAX_ATTEMPTS) {
-						throw new IllegalStateException(ex.getMessage() + ":\n" + tailOfLog(), ex);
-					}
-				}
-			}
-		}
-
-		private Path log() {
-			return this.directory.resolve("redis.log");
-		}
-
-		private String tailOfLog() {
-			try {
-				String log = Files.readString(log(), StandardCharsets.UTF_8);
-				return log.substring(Math.max(0, log.length() - 2_000));
-			}
-			catch (IOException ex) {
-				return "(no log)";
-			}
-		}
-
-		@Override
-		public String host() {
-			return "127.0.0.1";
-		}
-
-		@Override
-		public int port() {
-			return this.port;
-		}
-
-		@Override
-		public void kill() {
-			ServerProcess.kill(this.process.pid());
-		}
-
-		@Override
-		public void pause() {
-			ServerProcess.signal(this.process.pid(), "STOP");
-		}
-
-		@Override
-		public void resume() {
-			ServerProcess.signal(this.process.pid(), "CONT");
-		}
-
-		@Override
-		public boolean isRunning() {
-			return this.process.isAlive();
-		}
-
-		@Override
-		public void restartEmpty() {
-			kill();
-			dump().toFile().delete();
-			launch();
-		}
-
-		@Override
-		public void restartFrom(Path snapshot) {
-			kill();
-			try {
-				Files.copy(snapshot, dump(), StandardCopyOption.REPLACE_EXISTING);
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-			launch();
-		}
-
-		@Override
-		public Path snapshot() {
-			call(RedisCommands::save);
-			try {
-				Path copy = Files.createTempFile("resilient-session-redis", ".rdb");
-				copy.toFile().deleteOnExit();
-				return Files.copy(dump(), copy, StandardCopyOption.REPLACE_EXISTING);
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-		}
-
-		private Path dump() {
-			return this.directory.resolve("dump.rdb");
-		}
-
-		@Override
-		public void close() {
-			kill();
-			ServerProcess.deleteDirectory(this.directory);
-			try {
-				Runtime.getRuntime().removeShutdownHook(this.shutdownHook);
-			}
-			catch (IllegalStateException ex) {
-				// The virtual machine is shutting down already.
-			}
-		}
-
 	}
 
 }

@@ -3,6 +3,7 @@ package io.github.resilientsession.testsupport;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Path;
+import java.time.Duration;
 
 import io.lettuce.core.RedisException;
 import org.junit.jupiter.api.AfterEach;
@@ -71,8 +72,69 @@ class RedisServerTests {
 			.withMessageContaining("sessions:b");
 	}
 
+	@Test
+	void replica_lagsBehindACutWire_isPromotedAsItIs_andCaughtUpOnlyOnceItHasTheRest() {
+		try (RedisServer replica = RedisServer.start(); Wire wire = Wire.to(this.redis.host(), this.redis.port())) {
+			this.redis.call((commands) -> commands.set("key", "old"));
+			replica.replicaOf(wire.host(), wire.port());
+			replica.awaitReplicated(this.redis);
+			assertThat(get(replica, "key")).isEqualTo("old");
+			assertThatExceptionOfType(RedisException.class)
+				.isThrownBy(() -> replica.call((commands) -> commands.set("key", "new")))
+				.withMessageContaining("READONLY");
+			wire.cut();
+			this.redis.call((commands) -> commands.set("key", "new"));
+			replica.promote();
+			assertThat(get(replica, "key")).isEqualTo("old");
+			assertThat(replica.isAsStarted()).isTrue();
+			replica.replicaOf(this.redis);
+			assertThat(get(replica, "key")).isEqualTo("new");
+			assertThat(this.redis.isAsStarted()).isFalse();
+		}
+	}
+
+	@Test
+	void fault_isNoticed_untilItIsUndone() {
+		assertThat(this.redis.isAsStarted()).isTrue();
+		this.redis.requirePassword("secret");
+		assertThat(get("key")).isNull();
+		assertThat(this.redis.isAsStarted()).isFalse();
+		this.redis.killClients();
+		this.redis.requirePassword("");
+		assertThat(this.redis.isAsStarted()).isTrue();
+		this.redis.configSet("maxmemory-policy", "allkeys-lru");
+		assertThat(this.redis.isAsStarted()).isFalse();
+		this.redis.requirePassword("secret");
+		this.redis.restartEmpty();
+		assertThat(this.redis.isAsStarted()).isTrue();
+	}
+
+	@Test
+	void clientPause_holdsAnswersBack_andEnds() {
+		this.redis.clientPause(Duration.ofMillis(300));
+		long start = System.nanoTime();
+		assertThat(get("key")).isNull();
+		assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(200));
+		assertThat(this.redis.isAsStarted()).isTrue();
+	}
+
+	@Test
+	void flood_evictsWhatIsThere_orIsRefused_dependingOnThePolicy() {
+		this.redis.call((commands) -> commands.psetex("ours", 60_000, "value"));
+		this.redis.configSet("maxmemory", Long.toString(this.redis.usedMemory() + (2 << 20)));
+		assertThat(this.redis.floodForeignKeys(5_000, 1_000)).isBetween(1, 4_999);
+		assertThat(get("ours")).isEqualTo("value");
+		this.redis.configSet("maxmemory-policy", "allkeys-lru");
+		assertThat(this.redis.floodForeignKeys(20_000, 1_000)).isEqualTo(20_000);
+		assertThat(this.redis.keys("*").size()).isLessThan(5_000);
+	}
+
 	private String get(String key) {
-		return this.redis.call((commands) -> commands.get(key));
+		return get(this.redis, key);
+	}
+
+	private static String get(RedisServer server, String key) {
+		return server.call((commands) -> commands.get(key));
 	}
 
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -81,6 +82,17 @@ final class ServerProcess {
 		}
 		throw new IllegalStateException(what + " did not become ready; its process "
 				+ (process.isAlive() ? "runs" : "has exited") + ", see its log", last);
+	}
+
+	/**
+	 * Wait for a condition.
+	 */
+	static void await(String what, BooleanSupplier condition) {
+		awaitReady(what, ProcessHandle.current(), () -> {
+			if (!condition.getAsBoolean()) {
+				throw new IllegalStateException("Not yet");
+			}
+		});
 	}
 
 	static Path temporaryDirectory(String prefix) {

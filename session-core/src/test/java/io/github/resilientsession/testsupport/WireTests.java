@@ -115,10 +115,14 @@ class WireTests {
 
 	@Test
 	void serverThatIsNotThere_resetsConnections_andClosedOnesAreForgotten() throws Exception {
-		this.echo.close();
+		this.wire.redirect("127.0.0.1", 1);
 		try (Socket refused = open()) {
 			assertThatReset().isThrownBy(() -> ask(refused, "lost", 4));
 		}
+		this.wire.redirect("127.0.0.1", this.echo.port());
+		this.client = open();
+		assertThat(ask("hello")).isEqualTo("hello");
+		assertThat(this.wire.connections()).isEqualTo(1);
 		this.client.close();
 		await().untilAsserted(() -> assertThat(this.wire.connections()).isZero());
 	}

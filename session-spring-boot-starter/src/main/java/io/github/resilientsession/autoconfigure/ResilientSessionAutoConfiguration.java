@@ -10,6 +10,10 @@ import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.flow.LoadSettings;
+import io.github.resilientsession.flow.OutageSettings;
+import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.reconcile.ResyncSettings;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.RedisSettings;
@@ -95,7 +99,7 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 			ObjectProvider<RedisConnectionFactory> connections,
 			@Qualifier("springSessionDefaultRedisSerializer") ObjectProvider<RedisSerializer<Object>> serializer,
 			ObjectProvider<SessionStoreListener> listeners) {
-		Clock clock = Clock.systemUTC();
+		ClusterClock clock = new ClusterClock(Clock.systemUTC());
 		SessionStoreListener listener = listeners.getIfUnique(() -> SessionStoreListener.NO_OP);
 		AttributeCodec codec = new AttributeCodec(
 				serializer.getIfAvailable(() -> new JdkSerializationRedisSerializer(this.classLoader)));
@@ -106,7 +110,7 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 						() -> sessionConnections.getIfAvailable(connections::getIfUnique)),
 				codec, ttl, new RedisSettings(sessionProperties.getNamespace().trim(), properties.redis().timeLimit()),
 				clock, listener);
-		DurableTier durable = new DurableTier(pool.dataSource(), settings.durable(), clock, listener);
+		DurableTier durable = new DurableTier(pool.dataSource(), settings.flow().durable(), clock, listener);
 		return new ResilientSessions(redis, durable, codec, settings,
 				new SchemaInitializer(durable, pool.dataSource(), properties.durable().initializeSchema()), clock,
 				listener);
@@ -115,17 +119,20 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 	private static ResilientSessions.Settings settings(ResilientSessionProperties properties, TtlPolicy ttl,
 			SessionPool pool) {
 		ResilientSessionProperties.Load load = properties.load();
-		return new ResilientSessions.Settings(properties.mode(),
+		DurableSettings durable = new DurableSettings(properties.durable().timeLimit(),
+				properties.durable().touchGrace(), pool.platform(properties));
+		return new ResilientSessions.Settings(
+				new SessionFlow.Settings(properties.mode(), durable,
+						new LoadSettings(load.maxConcurrentLoads(), load.maxBatchSize(), load.queueCapacity(),
+								load.timeLimit()),
+						new OutageSettings(properties.strict(), ttl.max())),
 				new RepositorySettings(ttl, properties.maxSessionSize().toBytes(), properties.unreadableAttributes(),
 						properties.retryAfter()),
 				new CircuitSettings(CIRCUIT_WINDOW, CIRCUIT_MINIMUM_CALLS, CIRCUIT_FAILURE_RATE,
 						properties.redis().probeInterval()),
 				new CircuitSettings(CIRCUIT_WINDOW, CIRCUIT_MINIMUM_CALLS, CIRCUIT_FAILURE_RATE,
 						properties.durable().probeInterval()),
-				new DurableSettings(properties.durable().timeLimit(), properties.durable().touchGrace(),
-						pool.platform(properties)),
-				new LoadSettings(load.maxConcurrentLoads(), load.maxBatchSize(), load.queueCapacity(),
-						load.timeLimit()),
+				new ResyncSettings(properties.resync().sessionsPerSecond(), properties.resync().memoryHeadroom()),
 				properties.reconcileInterval());
 	}
 

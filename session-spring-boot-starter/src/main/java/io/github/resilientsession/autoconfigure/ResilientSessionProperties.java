@@ -22,6 +22,8 @@ import org.springframework.util.unit.DataSize;
  * own session support takes over
  * @param mode which store is the truth: "shadow" while plain Spring Session nodes still
  * serve the same sessions, "active" otherwise
+ * @param strict whether writes are refused while the database is down; otherwise Redis
+ * keeps them until it is back
  * @param ttl how long a session may live without being used
  * @param maxSessionSize how large the attributes of a session may be together; a larger
  * session is refused when it is saved
@@ -33,14 +35,15 @@ import org.springframework.util.unit.DataSize;
  * @param redis the Redis tier
  * @param durable the durable tier
  * @param load the bounds of what misses in Redis may do to the durable store
+ * @param resync bringing Redis to agree with the database after it has lost data
  * @param datasource a database of its own for sessions; the application's by default
  */
 @ConfigurationProperties("resilient-session")
 public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, @DefaultValue("active") Mode mode,
-		@DefaultValue Ttl ttl, @DefaultValue("1MB") DataSize maxSessionSize,
+		@DefaultValue("false") boolean strict, @DefaultValue Ttl ttl, @DefaultValue("1MB") DataSize maxSessionSize,
 		@DefaultValue("quarantine") UnreadableAttributePolicy unreadableAttributes,
 		@DefaultValue("5s") Duration retryAfter, @DefaultValue("1s") Duration reconcileInterval,
-		@DefaultValue Redis redis, @DefaultValue Durable durable, @DefaultValue Load load,
+		@DefaultValue Redis redis, @DefaultValue Durable durable, @DefaultValue Load load, @DefaultValue Resync resync,
 		@DefaultValue Datasource datasource) {
 
 	/**
@@ -79,6 +82,10 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 				"resilient-session.load.time-limit (" + this.load.timeLimit()
 						+ ") must not be less than resilient-session.durable.time-limit (" + this.durable.timeLimit()
 						+ "), since a load includes a query");
+		require(problems, this.resync.sessionsPerSecond() >= 1,
+				"resilient-session.resync.sessions-per-second must be at least 1");
+		require(problems, this.resync.memoryHeadroom() >= 0 && this.resync.memoryHeadroom() <= 1,
+				"resilient-session.resync.memory-headroom must be between 0 and 1");
 		if (!problems.isEmpty()) {
 			throw new ContradictorySettingsException(problems);
 		}
@@ -166,6 +173,19 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 	 */
 	public record Load(@DefaultValue("4") int maxConcurrentLoads, @DefaultValue("100") int maxBatchSize,
 			@DefaultValue("10000") int queueCapacity, @DefaultValue("3s") Duration timeLimit) {
+
+	}
+
+	/**
+	 * Bringing Redis to agree with the database after Redis has lost data or has got
+	 * older data back.
+	 *
+	 * @param sessionsPerSecond how many sessions are looked at per second at most
+	 * @param memoryHeadroom the part of Redis's memory, from 0 to 1, that sessions put
+	 * back into it leave free: of its maxmemory, or of the machine's memory where that is
+	 * not set
+	 */
+	public record Resync(@DefaultValue("5000") int sessionsPerSecond, @DefaultValue("0.2") double memoryHeadroom) {
 
 	}
 

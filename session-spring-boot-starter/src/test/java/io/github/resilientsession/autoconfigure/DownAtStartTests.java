@@ -53,9 +53,20 @@ class DownAtStartTests {
 	}
 
 	@Test
-	void start_withPostgresDown_refusesSessionsInsteadOfTheStart() {
+	void start_withPostgresDown_keepsSessionsInRedis() {
 		StarterRunner.withRedis(this.redis)
 			.withPropertyValues("spring.datasource.url=jdbc:postgresql://" + StarterRunner.unusedAddress() + "/shop")
+			.run((context) -> {
+				ResilientSession session = save(context);
+				assertThat(repository(context).findById(session.getId())).isNotNull();
+			});
+	}
+
+	@Test
+	void start_withPostgresDown_ifStrict_refusesSessionsInsteadOfTheStart() {
+		StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=jdbc:postgresql://" + StarterRunner.unusedAddress() + "/shop",
+					"resilient-session.strict=true")
 			.run(DownAtStartTests::assertUnavailable);
 	}
 
@@ -83,11 +94,11 @@ class DownAtStartTests {
 						"spring.datasource.password=" + server.password(),
 						"resilient-session.durable.initialize-schema=always")
 				.run((context) -> {
-					assertUnavailable(context);
+					ResilientSession before = save(context);
 					server.restart();
-					await().atMost(PATIENCE)
-						.ignoreExceptions()
-						.until(() -> repository(context).findById(save(context).getId()) != null);
+					await().atMost(PATIENCE).ignoreExceptions().until(() -> rows(context) == 1);
+					this.redis.flushAll();
+					assertThat(repository(context).findById(before.getId())).isNotNull();
 				});
 		}
 	}

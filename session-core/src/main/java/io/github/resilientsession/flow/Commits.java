@@ -1,0 +1,143 @@
+package io.github.resilientsession.flow;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.DurableSettings;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionChange;
+import io.github.resilientsession.record.SessionHash;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.record.UnpersistedWrites;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The durable half of a write: commits a change, together with what only the copy has
+ * that it is based on, and merges both into what others have committed first.
+ * <p>
+ * Invariant: an update succeeds only on the version that it was computed from. So of two
+ * commits on one state one fails, reads the other's state and applies its change to that:
+ * changes of different attributes are all kept, of the same attribute the last one.
+ */
+final class Commits {
+
+	private static final long MAX_PAUSE_MILLIS = 20;
+
+	private final DurableTier durable;
+
+	private final TierCircuit circuit;
+
+	private final DurableSettings settings;
+
+	private final Clock clock;
+
+	private final SessionStoreListener listener;
+
+	Commits(DurableTier durable, TierCircuit circuit, DurableSettings settings, Clock clock,
+			SessionStoreListener listener) {
+		this.durable = durable;
+		this.circuit = circuit;
+		this.settings = settings;
+		this.clock = clock;
+		this.listener = listener;
+	}
+
+	/**
+	 * Commit a change.
+	 * @param base the state that the request started from
+	 * @param change what it changed
+	 * @param pending whether Redis is not going to be told
+	 * @return the commit, or {@code null} if the session had been ended
+	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
+	 * it was
+	 */
+	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
+		UnpersistedWrites unpersisted = base.unpersisted();
+		String tokens = unpersisted.isEmpty() ? null : String.join(" ", unpersisted.tokens());
+		SessionChange whole = unpersisted.changeOf(base).then(change);
+		SessionRecord current = base;
+		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
+		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
+		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
+			SessionRecord next = whole.applyTo(current);
+			if (write(current.id(), inStore, next, whole, pending, tokens)) {
+				return new Commit(next, attempt == 0);
+			}
+			pause(attempt);
+			Lookup latest = this.circuit.call(() -> this.durable.loadForMerge(base.id()));
+			if (latest instanceof Lookup.Hit hit) {
+				current = hit.session();
+				inStore = true;
+				if (!unpersisted.isEmpty()) {
+					// Read after the row: if they are newer, the update fails.
+					String persisted = this.circuit.call(() -> this.durable.persistedWrites(base.id()));
+					whole = unpersisted.without(List.of(persisted.split(" ", -1))).changeOf(base).then(change);
+				}
+				this.listener.onMerged();
+			}
+			else if (latest instanceof Lookup.Miss && !hasLongExpired(base)) {
+				// Rows of ended sessions stay, so this one was never ended: the store was
+				// replaced. The request's own state is the best there is.
+				inStore = false;
+			}
+			else {
+				return null;
+			}
+		}
+		throw new TierUnavailableException("Session " + SessionHash.of(base.id()) + " was changed by others in every "
+				+ "attempt to merge into it within " + this.settings.timeLimit().toMillis() + " ms", null);
+	}
+
+	/**
+	 * Whether the row may have been removed since the session ended.
+	 */
+	private boolean hasLongExpired(SessionRecord base) {
+		Duration grace = this.settings.graceFor(base.maxInactiveInterval());
+		Instant end = base.expiresAt().plus(grace);
+		return this.clock.instant().isAfter(end);
+	}
+
+	/**
+	 * The more others there are, the longer the wait, so that one of them gets through.
+	 */
+	private static void pause(int attempt) {
+		if (attempt > 0) {
+			long bound = Math.min(2L << Math.min(attempt, 10), MAX_PAUSE_MILLIS);
+			LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(ThreadLocalRandom.current().nextLong(bound + 1)));
+		}
+	}
+
+	private boolean write(String currentId, boolean inStore, SessionRecord next, SessionChange change, boolean pending,
+			@Nullable String tokens) {
+		return this.circuit.call(() -> {
+			if (!inStore) {
+				return this.durable.insert(next, pending, tokens);
+			}
+			if (!currentId.equals(next.id())) {
+				return this.durable.changeId(currentId, next, pending, tokens);
+			}
+			return this.durable.update(next, change.principal(), pending, tokens);
+		});
+	}
+
+	/**
+	 * A durable commit.
+	 *
+	 * @param next the state after it
+	 * @param onBase whether it was made on the state that the request started from, so
+	 * that the change alone brings an equal copy to this state
+	 */
+	record Commit(SessionRecord next, boolean onBase) {
+
+	}
+
+}

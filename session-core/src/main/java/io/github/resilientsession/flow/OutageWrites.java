@@ -1,0 +1,230 @@
+package io.github.resilientsession.flow;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionChange;
+import io.github.resilientsession.record.SessionHash;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.redis.CopyOutcome;
+import io.github.resilientsession.redis.CopyOutcome.Status;
+import io.github.resilientsession.redis.RedisTier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps writes in Redis while the durable store cannot take them.
+ * <p>
+ * Invariant: a copy names what only it has, in the same script that writes it; such a
+ * copy is replaced or removed only by one who has read that mark. So whoever reaches both
+ * stores next can commit just those parts.
+ */
+final class OutageWrites {
+
+	/**
+	 * Sessions that this node remembers to persist. Those of more sessions, or of a node
+	 * that did not live to do it, are found by their marks.
+	 */
+	private static final int CAPACITY = 100_000;
+
+	private static final int MAX_ATTEMPTS = 5;
+
+	private static final Logger logger = LoggerFactory.getLogger(OutageWrites.class);
+
+	private final RedisTier redis;
+
+	private final TierCircuit redisCircuit;
+
+	private final OutageSettings settings;
+
+	private final Mode mode;
+
+	private final Supplier<String> tokens;
+
+	private final SessionStoreListener listener;
+
+	private final Set<String> backlog = ConcurrentHashMap.newKeySet();
+
+	OutageWrites(RedisTier redis, TierCircuit redisCircuit, OutageSettings settings, Mode mode, Supplier<String> tokens,
+			SessionStoreListener listener) {
+		this.redis = redis;
+		this.redisCircuit = redisCircuit;
+		this.settings = settings;
+		this.mode = mode;
+		this.tokens = tokens;
+		this.listener = listener;
+	}
+
+	/**
+	 * The sessions whose writes this node has yet to persist.
+	 */
+	Collection<String> backlog() {
+		return List.copyOf(this.backlog);
+	}
+
+	void persisted(String id) {
+		this.backlog.remove(id);
+	}
+
+	/**
+	 * Keep a change in Redis.
+	 * @param cause why the durable store did not take it
+	 */
+	WriteOutcome save(SessionRecord base, SessionChange change, TierUnavailableException cause) {
+		if (!takesOver(cause)) {
+			return new WriteOutcome.Unavailable(cause);
+		}
+		try {
+			note();
+			return base.id().equals(change.id()) ? keep(base, change, cause) : keepUnderNewId(base, change, cause);
+		}
+		catch (TierUnavailableException ex) {
+			ex.addSuppressed(cause);
+			return new WriteOutcome.Unavailable(ex);
+		}
+	}
+
+	private WriteOutcome keep(SessionRecord base, SessionChange change, TierUnavailableException cause) {
+		String token = this.tokens.get();
+		SessionRecord expected = base;
+		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			SessionRecord from = expected;
+			SessionRecord next = from.withUnpersisted(change, token);
+			CopyOutcome found = this.redisCircuit.call(() -> this.redis.apply(from, next, change));
+			if (found.status() == Status.ABSENT) {
+				if (this.mode == Mode.SHADOW && !isNew(base)) {
+					// A plain node has ended it.
+					return new WriteOutcome.Dropped();
+				}
+				found = this.redisCircuit.call(() -> this.redis.putIfAbsent(next));
+			}
+			if (found.status() == Status.DONE) {
+				kept(next.id());
+				return new WriteOutcome.Written(next);
+			}
+			if (found.status() == Status.ENDED) {
+				this.listener.onLateSaveDropped();
+				return new WriteOutcome.Dropped();
+			}
+			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
+			expected = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
+		}
+		return contended(base.id(), cause);
+	}
+
+	/**
+	 * First the new copy, then the old tombstone, which fails if the old copy was changed
+	 * in between.
+	 */
+	private WriteOutcome keepUnderNewId(SessionRecord base, SessionChange change, TierUnavailableException cause) {
+		SessionRecord expected = base;
+		SessionRecord put = null;
+		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			SessionRecord from = expected;
+			SessionRecord next = underNewId(from, change);
+			SessionRecord before = put;
+			CopyOutcome found = this.redisCircuit
+				.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
+			if (found.status() != Status.DONE) {
+				break;
+			}
+			put = next;
+			found = this.redisCircuit.call(() -> this.redis.endUnpersisted(from.id(), from, keepFor(from)));
+			if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
+				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(from.id(), null, keepFor(from)));
+			}
+			if (found.status() == Status.DONE) {
+				kept(next.id());
+				kept(from.id());
+				return new WriteOutcome.Written(next);
+			}
+			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
+			if (!(copy instanceof Lookup.Hit hit)) {
+				// Ended: nobody gets the new id.
+				SessionRecord orphan = put;
+				this.redisCircuit.write(() -> this.redis.discard(orphan));
+				return new WriteOutcome.Dropped();
+			}
+			expected = hit.session();
+		}
+		return contended(base.id(), cause);
+	}
+
+	/**
+	 * The durable store knows nothing of the new id: all of the session is unpersisted.
+	 */
+	private SessionRecord underNewId(SessionRecord old, SessionChange change) {
+		SessionRecord moved = change.applyTo(old).withVersion(SessionRecord.UNVERSIONED);
+		SessionChange all = new SessionChange(moved.id(), moved.lastAccessedTime(), moved.maxInactiveInterval(),
+				moved.attributes(), Set.of(), change.principal());
+		return moved.withUnpersisted(all, this.tokens.get());
+	}
+
+	/**
+	 * End a session in Redis.
+	 * @param cause why the durable store could not be told
+	 * @return whether there was a living copy
+	 * @throws TierUnavailableException if Redis could not be told either
+	 */
+	boolean end(String id, TierUnavailableException cause) {
+		if (!takesOver(cause)) {
+			throw cause;
+		}
+		note();
+		Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
+		if (copy instanceof Lookup.Ended) {
+			return false;
+		}
+		Duration keep = (copy instanceof Lookup.Hit hit) ? keepFor(hit.session()) : this.settings.maxSessionLife();
+		this.redisCircuit.call(() -> this.redis.endUnpersisted(id, null, keep));
+		kept(id);
+		return copy instanceof Lookup.Hit;
+	}
+
+	/**
+	 * Let every node know that there are unpersisted copies, before there are.
+	 */
+	private void note() {
+		if (this.redis.heartbeat().unpersistedNote().isEmpty()) {
+			this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(this.tokens.get()));
+		}
+	}
+
+	private boolean takesOver(TierUnavailableException cause) {
+		return !this.settings.strict() && !DurableTier.isRefusal(cause) && !this.redisCircuit.isOpen();
+	}
+
+	private void kept(String id) {
+		if (this.backlog.size() < CAPACITY) {
+			this.backlog.add(id);
+		}
+		this.listener.onUnpersisted();
+	}
+
+	private WriteOutcome contended(String id, TierUnavailableException cause) {
+		logger.debug("The copy of session {} kept changing", SessionHash.of(id));
+		return new WriteOutcome.Unavailable(cause);
+	}
+
+	/**
+	 * As long as the row may live, and as long as it takes to be sure of that.
+	 */
+	private Duration keepFor(SessionRecord session) {
+		Duration life = session.maxInactiveInterval().multipliedBy(2).plus(RedisTier.TOMBSTONE_TTL);
+		return (life.compareTo(this.settings.maxSessionLife()) < 0) ? life : this.settings.maxSessionLife();
+	}
+
+	private static boolean isNew(SessionRecord base) {
+		return base.version() == SessionRecord.UNVERSIONED && base.attributes().isEmpty();
+	}
+
+}

@@ -1,0 +1,103 @@
+package io.github.resilientsession.flow;
+
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.durable.DurableSettings;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.record.ClusterClock;
+import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.redis.RedisTier;
+
+/**
+ * The paths between the two tiers, put together.
+ */
+public final class SessionFlow implements AutoCloseable {
+
+	private final BatchLoader loader;
+
+	private final Convergence convergence;
+
+	private final ReadPath readPath;
+
+	private final WritePath writePath;
+
+	/**
+	 * Put the paths together.
+	 * @param redis the copies
+	 * @param redisCircuit the circuit around them
+	 * @param durable the rows
+	 * @param durableCircuit the circuit around them
+	 * @param settings how the paths behave
+	 * @param touched takes a touched session, whose last access is to become durable soon
+	 * @param tokens gives texts that were never used before, without spaces
+	 * @param clock the time
+	 * @param listener is told what the paths do
+	 */
+	public SessionFlow(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
+			Settings settings, Consumer<SessionRecord> touched, Supplier<String> tokens, ClusterClock clock,
+			SessionStoreListener listener) {
+		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
+				listener);
+		Commits commits = new Commits(durable, durableCircuit, settings.durable(), clock, listener);
+		this.convergence = new Convergence(redis, commits);
+		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), tokens,
+				listener);
+		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, settings.mode(), clock,
+				listener);
+		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence, outage,
+				this.loader, settings.mode(), touched, listener);
+	}
+
+	/**
+	 * The way of a read.
+	 * @return the same object at each call
+	 */
+	public ReadPath readPath() {
+		return this.readPath;
+	}
+
+	/**
+	 * The way of a write.
+	 * @return the same object at each call
+	 */
+	public WritePath writePath() {
+		return this.writePath;
+	}
+
+	/**
+	 * What makes copies agree with rows.
+	 * @return the same object at each call
+	 */
+	public Convergence convergence() {
+		return this.convergence;
+	}
+
+	/**
+	 * What loads missed sessions.
+	 * @return the same object at each call
+	 */
+	public BatchLoader loader() {
+		return this.loader;
+	}
+
+	@Override
+	public void close() {
+		this.loader.close();
+	}
+
+	/**
+	 * How the paths behave.
+	 *
+	 * @param mode which store is the truth
+	 * @param durable the limits of the durable store
+	 * @param load the bounds for missed sessions
+	 * @param outage what happens to writes while the durable store is down
+	 */
+	public record Settings(Mode mode, DurableSettings durable, LoadSettings load, OutageSettings outage) {
+
+	}
+
+}

@@ -1,0 +1,405 @@
+package io.github.resilientsession.reconcile;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.circuit.TierCircuit;
+import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.RecentPage;
+import io.github.resilientsession.durable.RowVersion;
+import io.github.resilientsession.flow.Convergence;
+import io.github.resilientsession.flow.WritePath;
+import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.redis.CopyOutcome;
+import io.github.resilientsession.redis.CopyPage;
+import io.github.resilientsession.redis.CopyState;
+import io.github.resilientsession.redis.RedisTier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes all of Redis agree with the durable store after Redis has lost data or has got
+ * older data back: one node does it for all, under a lease.
+ * <p>
+ * First every copy that is there is compared with its row; what is older is replaced,
+ * what was ended is ended, what only the copy has is persisted. From then on no copy can
+ * be older than its row, which is noted in Redis, and every node believes its copies
+ * again. Then sessions that Redis has lost are put back, most recently used first, as
+ * long as there is memory to spare. Both halves go page by page with pauses, and go on
+ * where they were if another node takes over.
+ * <p>
+ * Copies are compared rather than rows, since what is not in Redis cannot be wrong: an
+ * empty Redis is trusted again at once, however many sessions there are.
+ */
+public final class Resync implements AutoCloseable {
+
+	private static final String LEASE = "resync";
+
+	private static final Duration LEASE_TIME = Duration.ofSeconds(15);
+
+	private static final Duration INTERVAL = Duration.ofMillis(200);
+
+	/**
+	 * How long to wait until copies with unpersisted writes are looked for again, while
+	 * there is a node that goes on writing them.
+	 */
+	private static final Duration NOTE_INTERVAL = Duration.ofSeconds(5);
+
+	/**
+	 * How long to leave the durable store to the users who miss their sessions, before
+	 * those are put back that nobody misses yet.
+	 */
+	private static final Duration CALM = Duration.ofSeconds(5);
+
+	private static final int PAGE = 500;
+
+	private static final Logger logger = LoggerFactory.getLogger(Resync.class);
+
+	private final RedisTier redis;
+
+	private final TierCircuit redisCircuit;
+
+	private final DurableTier durable;
+
+	private final TierCircuit durableCircuit;
+
+	private final Convergence convergence;
+
+	private final WritePath writePath;
+
+	private final ResyncSettings settings;
+
+	private final String owner;
+
+	private final Runnable agreed;
+
+	private final Clock clock;
+
+	private final CountDownLatch closed = new CountDownLatch(1);
+
+	private final Thread thread;
+
+	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
+
+	private volatile Progress progress = Progress.NONE;
+
+	/**
+	 * Create a resync, not started.
+	 * @param owner the name of this node, which no other has
+	 * @param agreed run when all copies agree
+	 */
+	public Resync(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
+			Convergence convergence, WritePath writePath, ResyncSettings settings, String owner, Runnable agreed,
+			Clock clock) {
+		this.redis = redis;
+		this.redisCircuit = redisCircuit;
+		this.durable = durable;
+		this.durableCircuit = durableCircuit;
+		this.convergence = convergence;
+		this.writePath = writePath;
+		this.settings = settings;
+		this.owner = owner;
+		this.agreed = agreed;
+		this.clock = clock;
+		this.thread = new Thread(this::run, "resilient-session-resync");
+		this.thread.setDaemon(true);
+	}
+
+	/**
+	 * Start the thread.
+	 */
+	public void start() {
+		this.thread.start();
+	}
+
+	/**
+	 * How far the resync is that this node does, or has done last.
+	 * @return the progress
+	 */
+	public Progress progress() {
+		return this.progress;
+	}
+
+	private void run() {
+		try {
+			while (!this.closed.await(INTERVAL.toNanos(), TimeUnit.NANOSECONDS)) {
+				try {
+					resyncIfNeeded();
+				}
+				// Also an Error: nothing would be trusted any more without this thread.
+				catch (RuntimeException | Error ex) {
+					logger.debug("The resync will be tried again", ex);
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private void resyncIfNeeded() throws InterruptedException {
+		if (this.redisCircuit.isOpen() || this.durableCircuit.isOpen()) {
+			return;
+		}
+		boolean stale = this.redis.trust().state().stale();
+		String note = this.redis.heartbeat().unpersistedNote();
+		boolean noted = !note.isEmpty() && System.nanoTime() - this.lastNoteRun >= NOTE_INTERVAL.toNanos();
+		if (!stale && !noted) {
+			return;
+		}
+		String left = this.durableCircuit.call(() -> this.durable.acquireLease(LEASE, this.owner, LEASE_TIME));
+		if (left == null) {
+			// Another node does it; its note in Redis tells when it is done.
+			return;
+		}
+		try {
+			this.lastNoteRun = System.nanoTime();
+			// Before anything is looked at: what Redis is then may be another.
+			String incarnation = this.redisCircuit.call(this.redis.heartbeat()::incarnation);
+			Position position = Position.of(left, incarnation);
+			if (!position.compared()) {
+				compareAll(position);
+			}
+			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+			if (stale) {
+				this.redisCircuit.write(() -> this.redis.heartbeat().agree(incarnation, this.clock.millis()));
+				this.agreed.run();
+				warmUp(new Position(incarnation, true, CopyPage.START));
+			}
+			renew(Position.NONE);
+		}
+		finally {
+			this.progress = this.progress.ended();
+			releaseLease();
+		}
+	}
+
+	private void compareAll(Position from) throws InterruptedException {
+		this.progress = new Progress(true, 0, 0, 0);
+		String cursor = from.cursor();
+		do {
+			String at = cursor;
+			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, PAGE));
+			long repaired = page.ids().isEmpty() ? 0 : compare(page.ids());
+			cursor = page.cursor();
+			this.progress = this.progress.plusCompared(page.ids().size(), repaired);
+			renew(new Position(from.incarnation(), false, cursor));
+			pause(page.ids().size());
+		}
+		while (!cursor.equals(CopyPage.START));
+		if (this.progress.compared() > 0) {
+			logger.info("Compared {} copies in Redis with the durable store; {} were older and have been replaced.",
+					this.progress.compared(), this.progress.repaired());
+		}
+	}
+
+	/**
+	 * Compare copies with their rows.
+	 * @return how many differed
+	 */
+	private long compare(List<String> ids) {
+		// Copies first: one that is written meanwhile is newer than the row's version
+		// then.
+		Map<String, CopyState> copies = this.redisCircuit.call(() -> this.redis.states(ids));
+		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
+		Map<String, Long> ended = new HashMap<>();
+		List<String> older = new ArrayList<>();
+		long repaired = 0;
+		for (Map.Entry<String, CopyState> entry : copies.entrySet()) {
+			String id = entry.getKey();
+			CopyState copy = entry.getValue();
+			RowVersion row = rows.get(id);
+			if (copy.unpersisted()) {
+				this.writePath.persist(id);
+				repaired++;
+			}
+			else if (!copy.isTombstone()) {
+				if (row == null) {
+					repaired += discardUnknown(id, copy) ? 1 : 0;
+				}
+				else if (row.ended()) {
+					ended.put(id, row.version());
+				}
+				else if (row.version() > copy.version()) {
+					older.add(id);
+				}
+			}
+		}
+		this.redisCircuit.write(() -> this.redis.endAll(ended));
+		converge(older);
+		return repaired + ended.size() + older.size();
+	}
+
+	/**
+	 * A copy with a version but without a row is of a session that ended so long ago that
+	 * its row is gone. One without a version was created by plain Spring Session.
+	 */
+	private boolean discardUnknown(String id, CopyState copy) {
+		if (copy.version() == 0) {
+			return false;
+		}
+		this.redisCircuit.write(() -> {
+			if (this.redis.find(id) instanceof Lookup.Hit hit && hit.session().version() == copy.version()
+					&& hit.session().unpersisted().isEmpty()) {
+				this.redis.discard(hit.session());
+			}
+		});
+		return true;
+	}
+
+	private void converge(List<String> ids) {
+		if (ids.isEmpty()) {
+			return;
+		}
+		Map<String, Lookup> rows = this.durableCircuit.call(() -> this.durable.load(ids));
+		rows.forEach((id, row) -> {
+			if (row instanceof Lookup.Hit hit) {
+				this.redisCircuit.call(() -> this.convergence.converge(hit.session()));
+			}
+			else if (row instanceof Lookup.Expired expired) {
+				this.redisCircuit.call(() -> this.convergence.converge(expired.session()));
+			}
+			else if (row instanceof Lookup.Ended) {
+				this.redisCircuit.write(() -> this.redis.end(id, 1));
+			}
+			else {
+				// The row cannot be read: nor may its older copy be.
+				this.redisCircuit.write(() -> {
+					if (this.redis.find(id) instanceof Lookup.Hit hit) {
+						this.redis.discard(hit.session());
+					}
+				});
+			}
+		});
+	}
+
+	/**
+	 * Put sessions back that Redis has lost.
+	 */
+	private void warmUp(Position done) throws InterruptedException {
+		renew(done);
+		pause(CALM);
+		RecentPage.Position position = null;
+		do {
+			if (this.redisCircuit.call(this.redis::memoryUsed) > 1 - this.settings.memoryHeadroom()) {
+				logger.info(
+						"Stopped putting sessions back into Redis after {}: less than {} of its memory is free. The "
+								+ "others come back when they are used.",
+						this.progress.putBack(), this.settings.memoryHeadroom());
+				return;
+			}
+			RecentPage.Position from = position;
+			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, PAGE));
+			long put = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(page.sessions()))
+				.stream()
+				.filter((outcome) -> outcome.status() == CopyOutcome.Status.DONE)
+				.count();
+			this.progress = this.progress.plusPutBack(put);
+			position = page.next();
+			renew(done);
+			pause(page.sessions().size());
+		}
+		while (position != null);
+		if (this.progress.putBack() > 0) {
+			logger.info("Put {} sessions back into Redis.", this.progress.putBack());
+		}
+	}
+
+	/**
+	 * Say that this node is still at it, and where.
+	 */
+	private void renew(Position position) {
+		if (!this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, position.text()))) {
+			throw new TierUnavailableException("Another node has taken over the resync", null);
+		}
+	}
+
+	private void releaseLease() {
+		try {
+			this.durableCircuit.write(() -> this.durable.releaseLease(LEASE, this.owner));
+		}
+		catch (TierUnavailableException ex) {
+			logger.debug("The lease runs out by itself", ex);
+		}
+	}
+
+	private void pause(int sessions) throws InterruptedException {
+		pause(Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond()));
+	}
+
+	private void pause(Duration duration) throws InterruptedException {
+		if (this.closed.await(duration.toNanos(), TimeUnit.NANOSECONDS)) {
+			throw new InterruptedException("The application is shutting down");
+		}
+	}
+
+	@Override
+	public void close() {
+		this.closed.countDown();
+		try {
+			this.thread.join(TimeUnit.SECONDS.toMillis(5));
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	/**
+	 * How far a resync has come.
+	 *
+	 * @param running whether it goes on
+	 * @param compared copies that have been compared
+	 * @param repaired copies of these that were older, ended or unpersisted
+	 * @param putBack sessions that have been put back into Redis
+	 */
+	public record Progress(boolean running, long compared, long repaired, long putBack) {
+
+		static final Progress NONE = new Progress(false, 0, 0, 0);
+
+		Progress plusCompared(long more, long moreRepaired) {
+			return new Progress(true, this.compared + more, this.repaired + moreRepaired, this.putBack);
+		}
+
+		Progress plusPutBack(long more) {
+			return new Progress(true, this.compared, this.repaired, this.putBack + more);
+		}
+
+		Progress ended() {
+			return new Progress(false, this.compared, this.repaired, this.putBack);
+		}
+
+	}
+
+	/**
+	 * Where a resync is, for the node that goes on with it.
+	 *
+	 * @param incarnation the Redis that it is about
+	 * @param compared whether all copies have been compared
+	 * @param cursor where in Redis's keys it is, if not
+	 */
+	private record Position(String incarnation, boolean compared, String cursor) {
+
+		static final Position NONE = new Position("", false, "");
+
+		static Position of(String text, String incarnation) {
+			String[] parts = text.split(" ", -1);
+			if (parts.length == 3 && parts[0].equals(incarnation)) {
+				return new Position(incarnation, Boolean.parseBoolean(parts[1]), parts[2]);
+			}
+			return new Position(incarnation, false, CopyPage.START);
+		}
+
+		String text() {
+			return this.incarnation.isEmpty() ? "" : this.incarnation + " " + this.compared + " " + this.cursor;
+		}
+
+	}
+
+}

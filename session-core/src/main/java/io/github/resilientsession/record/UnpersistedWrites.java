@@ -1,0 +1,184 @@
+package io.github.resilientsession.record;
+
+import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The writes that only a Redis copy has, since the durable store could not take them when
+ * they were made: which parts of the copy they changed, each with the token of the write.
+ * <p>
+ * When the durable store is back, just these parts are merged into the row, so that what
+ * others have committed meanwhile stays. The row remembers the tokens that it was given
+ * last. A copy that comes back later with the same tokens, because Redis could not be
+ * told, is thereby known to bring nothing new.
+ * <p>
+ * Its text is a line for each part: the token, a letter for the kind of part, and the
+ * name, URL-encoded.
+ */
+public final class UnpersistedWrites {
+
+	/**
+	 * A copy without unpersisted writes.
+	 */
+	public static final UnpersistedWrites NONE = new UnpersistedWrites(Map.of());
+
+	private static final String INTERVAL = "i";
+
+	private static final String PRINCIPAL = "p";
+
+	private static final String ATTRIBUTE = "a";
+
+	/**
+	 * The token by part, which is written as in the text.
+	 */
+	private final Map<String, String> tokens;
+
+	private UnpersistedWrites(Map<String, String> tokens) {
+		this.tokens = tokens;
+	}
+
+	/**
+	 * Read the text of unpersisted writes.
+	 * @param text from {@link #text()}
+	 * @return the writes
+	 * @throws IllegalArgumentException if it is not such a text
+	 */
+	public static UnpersistedWrites parse(String text) {
+		Map<String, String> tokens = new LinkedHashMap<>();
+		text.lines().forEach((line) -> {
+			int space = line.indexOf(' ');
+			if (space <= 0 || space == line.length() - 1) {
+				throw new IllegalArgumentException("The mark of unpersisted writes has a line without a token");
+			}
+			tokens.put(line.substring(space + 1), line.substring(0, space));
+		});
+		return tokens.isEmpty() ? NONE : new UnpersistedWrites(tokens);
+	}
+
+	/**
+	 * The text of these writes.
+	 * @return the same for the same writes, so that it can be compared for equality
+	 */
+	public String text() {
+		List<String> lines = new ArrayList<>(this.tokens.size());
+		this.tokens.forEach((part, token) -> lines.add(token + " " + part));
+		return String.join("\n", lines);
+	}
+
+	/**
+	 * Whether there is none.
+	 * @return whether the durable store knows all that the copy holds
+	 */
+	public boolean isEmpty() {
+		return this.tokens.isEmpty();
+	}
+
+	/**
+	 * The tokens of these writes.
+	 * @return each once
+	 */
+	public Set<String> tokens() {
+		return new LinkedHashSet<>(this.tokens.values());
+	}
+
+	/**
+	 * These writes and another.
+	 * @param change the write
+	 * @param token its token: never used before, without spaces
+	 * @return the writes of both
+	 */
+	public UnpersistedWrites with(SessionChange change, String token) {
+		Map<String, String> all = new LinkedHashMap<>(this.tokens);
+		change.attributes().keySet().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
+		change.removedAttributes().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
+		if (change.maxInactiveInterval() != null) {
+			all.put(INTERVAL, token);
+		}
+		SessionChange.Principal principal = change.principal();
+		if (principal != null) {
+			all.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
+			all.put((principal.name() != null) ? part(PRINCIPAL, principal.name()) : PRINCIPAL, token);
+		}
+		return all.isEmpty() ? NONE : new UnpersistedWrites(all);
+	}
+
+	/**
+	 * These writes without those that the durable store has been given before.
+	 * @param persisted their tokens
+	 * @return what is left
+	 */
+	public UnpersistedWrites without(Collection<String> persisted) {
+		Map<String, String> left = new LinkedHashMap<>(this.tokens);
+		left.values().removeAll(new HashSet<>(persisted));
+		return left.isEmpty() ? NONE : new UnpersistedWrites(left);
+	}
+
+	/**
+	 * These writes as a change.
+	 * @param copy the copy that holds them
+	 * @return the change, with the copy's last access
+	 */
+	public SessionChange changeOf(SessionRecord copy) {
+		Map<String, byte[]> attributes = new HashMap<>();
+		Set<String> removed = new HashSet<>();
+		Duration interval = null;
+		SessionChange.Principal principal = null;
+		for (String part : this.tokens.keySet()) {
+			String name = name(part);
+			if (part.startsWith(INTERVAL)) {
+				interval = copy.maxInactiveInterval();
+			}
+			else if (part.startsWith(PRINCIPAL)) {
+				principal = new SessionChange.Principal(name);
+			}
+			else if (name != null) {
+				byte[] value = copy.attributes().get(name);
+				if (value != null) {
+					attributes.put(name, value);
+				}
+				else {
+					removed.add(name);
+				}
+			}
+		}
+		return new SessionChange(copy.id(), copy.lastAccessedTime(), interval, attributes, removed, principal);
+	}
+
+	private static String part(String kind, String name) {
+		return kind + " " + URLEncoder.encode(name, StandardCharsets.UTF_8);
+	}
+
+	private static @Nullable String name(String part) {
+		int space = part.indexOf(' ');
+		return (space < 0) ? null : URLDecoder.decode(part.substring(space + 1), StandardCharsets.UTF_8);
+	}
+
+	@Override
+	public boolean equals(@Nullable Object other) {
+		return other instanceof UnpersistedWrites writes && this.tokens.equals(writes.tokens);
+	}
+
+	@Override
+	public int hashCode() {
+		return this.tokens.hashCode();
+	}
+
+	@Override
+	public String toString() {
+		return this.tokens.size() + " unpersisted parts";
+	}
+
+}

@@ -1,0 +1,140 @@
+package io.github.resilientsession.redis;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What tells whether Redis still has the data that was agreed upon: a key that holds
+ * which incarnation of Redis had been compared with the durable store, and a counter that
+ * every node raises each second.
+ * <p>
+ * A restart, a failover or a restored snapshot gives Redis another {@code run_id} or
+ * {@code master_replid} than the key says, or no such key. Where the same process has got
+ * older data, the counter went backwards. The key has a TTL like all others.
+ */
+public final class Heartbeat {
+
+	/**
+	 * Longer than an application is restarted for; if it runs out, the copies are
+	 * compared once more.
+	 */
+	private static final Duration TTL = Duration.ofHours(6);
+
+	private final RedisLink link;
+
+	private final ScriptRunner scripts;
+
+	private final byte[] key;
+
+	private final CopyTrust trust;
+
+	private volatile Seen seen = new Seen("", 0);
+
+	private volatile String unpersistedNote = "";
+
+	Heartbeat(RedisLink link, ScriptRunner scripts, RedisSettings settings, CopyTrust trust) {
+		this.link = link;
+		this.scripts = scripts;
+		this.key = utf8(settings.namespace() + ":agreed");
+		this.trust = trust;
+	}
+
+	/**
+	 * Raise the counter, and tell the copies' trust what is found.
+	 * @throws RedisTierException if Redis does not answer
+	 */
+	void beat() {
+		CopyTrust.State known = this.trust.state();
+		String incarnation = incarnation();
+		Seen last = this.seen;
+		long lastBeat = last.incarnation().equals(incarnation) ? last.beat() : 0;
+		List<Object> answer = this.scripts.run(Script.BEAT, this.key,
+				List.of(utf8(incarnation), ScriptRunner.ascii(lastBeat), ScriptRunner.ascii(TTL.toMillis())));
+		switch (ScriptRunner.status(answer)) {
+			case "done" -> {
+				this.seen = new Seen(incarnation, (Long) answer.get(1));
+				this.unpersistedNote = new String(ScriptRunner.bytes(answer, 2), StandardCharsets.UTF_8);
+				this.trust.believe(known);
+			}
+			case "lost" -> this.trust.stale("it has lost data, or is new");
+			case "back" -> this.trust.stale("older data has taken the place of newer");
+			default -> this.trust.stale("it was restarted or replaced");
+		}
+	}
+
+	/**
+	 * Which Redis this is, and since when it has its data.
+	 * @return the same text until it is restarted or replaced
+	 * @throws RedisTierException if Redis does not answer
+	 */
+	public String incarnation() {
+		String server = this.link.await(this.link.commands().info("server"));
+		String replication = this.link.await(this.link.commands().info("replication"));
+		return field(server, "run_id") + "/" + field(replication, "master_replid");
+	}
+
+	/**
+	 * Note for all nodes that no copy is older than the durable store.
+	 * @param incarnation what {@link #incarnation()} was before that was made sure of
+	 * @param beat a number higher than that of any beat so far: the time in milliseconds
+	 */
+	public void agree(String incarnation, long beat) {
+		this.scripts.run(Script.AGREE, this.key,
+				List.of(utf8(incarnation), ScriptRunner.ascii(beat), ScriptRunner.ascii(TTL.toMillis())));
+	}
+
+	/**
+	 * Note for all nodes that there are copies with unpersisted writes, so that they are
+	 * persisted even if this node does not live to do it.
+	 * @param note a text never used before
+	 */
+	public void noteUnpersisted(String note) {
+		this.scripts.run(Script.FLAG, this.key, List.of(new byte[0], utf8(note)));
+		this.unpersistedNote = note;
+	}
+
+	/**
+	 * Take the note back, unless another has been made.
+	 * @param note what {@link #unpersistedNote()} was before all copies were looked at
+	 */
+	public void forgetUnpersisted(String note) {
+		this.scripts.run(Script.FLAG, this.key, List.of(utf8(note), new byte[0]));
+	}
+
+	/**
+	 * The note that there are copies with unpersisted writes, as of the last beat.
+	 * @return the note, empty if there is none
+	 */
+	public String unpersistedNote() {
+		return this.unpersistedNote;
+	}
+
+	/**
+	 * A number in the answer to INFO; 0 where it has none.
+	 */
+	static double number(String info, String name) {
+		String value = field(info, name);
+		return value.equals("unknown") ? 0 : Double.parseDouble(value);
+	}
+
+	private static String field(String info, String name) {
+		return info.lines()
+			.filter((line) -> line.startsWith(name + ":"))
+			.map((line) -> line.substring(name.length() + 1).trim())
+			.findFirst()
+			.orElse("unknown");
+	}
+
+	private static byte[] utf8(String text) {
+		return text.getBytes(StandardCharsets.UTF_8);
+	}
+
+	/**
+	 * The last beat that this node has seen.
+	 */
+	private record Seen(String incarnation, long beat) {
+
+	}
+
+}

@@ -1,0 +1,245 @@
+package io.github.resilientsession;
+
+import java.util.List;
+
+import io.github.resilientsession.testsupport.Fault;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * Every way in which the database fails while Redis works: what Redis has is served,
+ * nothing is reported as absent, and whatever was acknowledged is in the database when it
+ * is back.
+ */
+@RealServers
+class DatabaseFaultTests {
+
+	private static final String TABLE = "resilient_session";
+
+	private final CarefulClient client = new CarefulClient();
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private final Wire wire;
+
+	private final String url;
+
+	private SessionNode node;
+
+	DatabaseFaultTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+		this.wire = Wire.to(postgres.host(), postgres.port());
+		this.url = postgres.createDatabase();
+	}
+
+	@BeforeEach
+	void start() {
+		this.node = SessionNode.on(this.redis, this.url).database(this.wire).start();
+	}
+
+	@AfterEach
+	void stop() {
+		this.node.close();
+		this.wire.close();
+	}
+
+	@Test
+	void databaseKilled_whatRedisHasIsServed_andTheRestIsUnavailable() {
+		survives(this.postgres::kill, this.postgres::restart);
+	}
+
+	@Test
+	void databaseStopped_whatRedisHasIsServed_andNobodyWaitsForLongerThanTheLimit() {
+		survives(this.postgres::pause, this.postgres::resume);
+	}
+
+	@Test
+	void wireToTheDatabaseCut_whatRedisHasIsServed() {
+		survives(this.wire::cut, this.wire::heal);
+	}
+
+	@Test
+	void wireToTheDatabaseSwallowsEverything_andGivesItBackLater_whatRedisHasIsServed() {
+		survives(this.wire::blackhole, this.wire::heal);
+	}
+
+	@Test
+	void diskOfTheDatabaseFull_readsGoOn_alsoFromTheDatabase() {
+		String id = this.client.login(this.node);
+		String evicted = this.client.login(this.node);
+		try (Fault full = this.postgres.refuseWrites(this.url, TABLE, "53100")) {
+			readsGoOn(id, evicted);
+		}
+		worksAgain(id);
+	}
+
+	@Test
+	void databaseReadOnly_readsGoOn_alsoFromTheDatabase() {
+		String id = this.client.login(this.node);
+		String evicted = this.client.login(this.node);
+		try (Fault readOnly = this.postgres.readOnly(this.url)) {
+			await().until(() -> CarefulClient.attempt(() -> this.client.read(this.node, id)));
+			readsGoOn(id, evicted);
+		}
+		worksAgain(id);
+	}
+
+	@Test
+	void rowLocked_holdsUpThatSessionOnly_andNotForLongerThanTheLimit() {
+		String locked = this.client.login(this.node);
+		String other = this.client.login(this.node);
+		try (Fault lock = this.postgres.lockRow(this.url, TABLE, "session_id = '" + locked + "'")) {
+			CarefulClient.attempt(() -> this.client.write(this.node, locked));
+			this.client.write(this.node, other);
+			CarefulClient.attempt(() -> this.client.logout(this.node, locked));
+			this.client.write(this.node, other);
+			this.client.readAll(this.node);
+			assertThat(this.node.durableIsCutOff()).isFalse();
+		}
+		worksAgain(other);
+		this.client.logout(this.node, locked);
+		this.client.readAll(this.node);
+	}
+
+	@Test
+	void allConnectionsTerminated_leavesTheWriteInDoubtOnly_andCutsNothingOff() {
+		List<String> ids = this.client.login(this.node, 3);
+		for (int i = 0; i < 5; i++) {
+			this.postgres.terminateConnections();
+			CarefulClient.attempt(() -> this.client.write(this.node, ids.get(0)));
+			this.client.readAll(this.node);
+			await().until(() -> CarefulClient.attempt(() -> this.client.write(this.node, ids.get(0))));
+		}
+		worksAgain(ids.get(0));
+	}
+
+	@Test
+	void allConnectionsTerminated_nobodyNotices() {
+		List<String> ids = this.client.login(this.node, 3);
+		for (int i = 0; i < 5; i++) {
+			this.postgres.terminateConnections();
+			this.client.write(this.node, ids.get(0));
+			this.postgres.terminateConnections();
+			this.redis.flushAll();
+			this.client.readAll(this.node);
+		}
+		worksAgain(ids.get(0));
+	}
+
+	@Test
+	void replyOfTheDatabaseCutHalfWay_leavesTheWriteInDoubtOnly() {
+		String id = this.client.login(this.node);
+		for (int bytes : List.of(0, 3)) {
+			CarefulClient.attempt(() -> this.client.write(this.node, id, (session) -> this.wire.cutMidReply(bytes)));
+			assertThat(this.wire.replyWasCut()).isTrue();
+			this.client.read(this.node, id);
+			await().until(() -> CarefulClient.attempt(() -> this.client.write(this.node, id)));
+			this.client.read(this.node, id);
+		}
+		this.wire.cutMidReply(0);
+		CarefulClient.attempt(() -> this.client.logout(this.node, id));
+		this.client.logout(this.node, id);
+		this.client.readAll(this.node);
+	}
+
+	@Test
+	void databaseKilled_writesAreAcknowledged_andAreInTheDatabaseWhenItIsBack() {
+		writesAreKept(this.postgres::kill, this.postgres::restart);
+	}
+
+	@Test
+	void databaseStopped_writesAreAcknowledged_andAreInTheDatabaseWhenItIsBack() {
+		writesAreKept(this.postgres::pause, this.postgres::resume);
+	}
+
+	@Test
+	void databaseKilled_andTheNodeThatWroteToo_writesAreInTheDatabaseWhenAnotherNodeTouchesThem() {
+		String id = this.client.login(this.node);
+		String other = this.client.login(this.node);
+		this.postgres.kill();
+		try (SessionNode dying = SessionNode.on(this.redis, this.url).start()) {
+			this.client.write(dying, id);
+		}
+		this.postgres.restart();
+		this.client.touch(this.node, id);
+		worksAgain(other);
+	}
+
+	private void survives(Runnable fault, Runnable healing) {
+		String changed = this.client.login(this.node);
+		String ended = this.client.login(this.node);
+		String evicted = this.client.login(this.node);
+		this.client.readAll(this.node);
+		fault.run();
+		CarefulClient.attempt(() -> this.client.write(this.node, changed));
+		this.client.read(this.node, changed);
+		CarefulClient.attempt(() -> this.client.logout(this.node, ended));
+		CarefulClient.attempt(() -> this.client.login(this.node));
+		this.client.readAll(this.node);
+		this.redis.call((commands) -> commands.del("spring:session:sessions:" + evicted));
+		assertThatExceptionOfType(SessionStoreUnavailableException.class)
+			.isThrownBy(() -> this.client.read(this.node, evicted));
+		healing.run();
+		worksAgain(changed);
+		this.client.logout(this.node, ended);
+		this.client.readAll(this.node);
+	}
+
+	/**
+	 * A database that refuses writes still answers reads, and Redis keeps the writes.
+	 */
+	private void readsGoOn(String id, String evicted) {
+		for (int i = 0; i < 10; i++) {
+			this.client.write(this.node, id);
+			this.client.read(this.node, id);
+			this.client.login(this.node);
+		}
+		assertThat(this.node.durableIsCutOff()).isFalse();
+		this.redis.call((commands) -> commands.del("spring:session:sessions:" + evicted));
+		this.client.read(this.node, evicted);
+	}
+
+	private void writesAreKept(Runnable fault, Runnable healing) {
+		String changed = this.client.login(this.node);
+		String ended = this.client.login(this.node);
+		String moved = this.client.login(this.node);
+		fault.run();
+		this.client.write(this.node, changed);
+		this.client.write(this.node, changed);
+		this.client.logout(this.node, ended);
+		String newId = this.client.changeId(this.node, moved);
+		String created = this.client.login(this.node);
+		this.client.write(this.node, created);
+		this.client.write(this.node, newId);
+		this.client.readAll(this.node);
+		healing.run();
+		worksAgain(changed);
+	}
+
+	/**
+	 * Writes are acknowledged again, and the database alone knows all that was.
+	 */
+	private void worksAgain(String id) {
+		await().until(() -> CarefulClient.attempt(() -> this.client.write(this.node, id)));
+		await().until(() -> !this.node.durableIsCutOff() && this.node.unpersisted().isEmpty());
+		this.client.readAll(this.node);
+		try (SessionNode withoutRedis = SessionNode.on(this.redis, this.url).redisPort(1).start()) {
+			await().untilAsserted(() -> this.client.readAll(withoutRedis));
+		}
+		this.redis.flushAll();
+		this.client.readAll(this.node);
+	}
+
+}
