@@ -46,18 +46,27 @@ class CheckerTests {
 		assertThat(variant.changes()).isPositive();
 	}
 
-	/**
-	 * Nodes have no suspicion yet. Once they do, this needs a variant without it.
-	 */
 	@Test
 	void nodesWithoutSuspicion_believeOldCopies() throws Exception {
-		assertThat(run(UnaryOperator.identity(), oldSnapshot(), 150, 30)).contains(ViolationKind.RESURRECTION,
-				ViolationKind.ROLLBACK);
+		WithoutProtection variant = WithoutProtection.suspicion();
+		assertThat(run(variant, oldSnapshot(), 150, 30)).contains(ViolationKind.RESURRECTION, ViolationKind.ROLLBACK);
+		assertThat(variant.changes()).isPositive();
+	}
+
+	@Test
+	void nodesWithoutUnpersistedMark_loseWrites() throws Exception {
+		WithoutProtection variant = WithoutProtection.unpersistedMark();
+		// Few writes, since the next one would take along what the copy has.
+		assertThat(run(variant, databaseKilled(), 3_000, 0)).contains(ViolationKind.LOST_WRITE);
+		assertThat(variant.changes()).isPositive();
+	}
+
+	private static List<Incident> databaseKilled() {
+		return List.of(incident(FaultKind.DATABASE_KILLED, FaultKind.REDIS_SCRIPTS_FLUSHED, 4_000));
 	}
 
 	private static List<Incident> oldSnapshot() {
-		return List
-			.of(incident(FaultKind.REDIS_RESTARTED_FROM_SNAPSHOT, FaultKind.DATABASE_CONNECTIONS_TERMINATED, 4_000));
+		return List.of(incident(FaultKind.REDIS_RESTARTED_FROM_SNAPSHOT, FaultKind.NETWORK_SLOW, 4_000));
 	}
 
 	/**

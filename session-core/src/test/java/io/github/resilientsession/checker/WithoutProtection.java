@@ -75,8 +75,49 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 		});
 	}
 
+	/**
+	 * The heartbeat never misses a beat, whatever Redis has become.
+	 */
+	static WithoutProtection suspicion() {
+		return new WithoutProtection((commands, method, arguments) -> {
+			if (!method.getName().startsWith("eval") || ((byte[][]) arguments[3]).length != 4
+					|| !text(((byte[][]) arguments[2])[0]).endsWith(":agreed")) {
+				return null;
+			}
+			return commands.eval(
+					"local beat = redis.call('HINCRBY', KEYS[1], 'beat', 1) "
+							+ "redis.call('PEXPIRE', KEYS[1], 600000) "
+							+ "return {'done', beat, redis.call('HGET', KEYS[1], 'unpersisted') or ''}",
+					ScriptOutputType.MULTI, (byte[][]) arguments[2]);
+		});
+	}
+
+	/**
+	 * A copy does not say that only it has a write.
+	 */
+	static WithoutProtection unpersistedMark() {
+		return new WithoutProtection((commands, method, arguments) -> {
+			if (!method.getName().startsWith("eval")) {
+				return null;
+			}
+			byte[][] values = ((byte[][]) arguments[3]).clone();
+			boolean marked = false;
+			for (int i = 0; i < values.length; i++) {
+				if ("unpersisted".equals(text(values[i]))) {
+					values[i] = "unnoticed".getBytes(StandardCharsets.UTF_8);
+					marked = true;
+				}
+			}
+			return marked ? method.invoke(commands, arguments[0], arguments[1], arguments[2], values) : null;
+		});
+	}
+
+	private static String text(byte[] bytes) {
+		return new String(bytes, StandardCharsets.UTF_8);
+	}
+
 	private static boolean isUnconditionalPut(byte[][] values) {
-		return values.length > 1 && "always".equals(new String(values[1], StandardCharsets.UTF_8));
+		return values.length > 1 && "always".equals(text(values[1]));
 	}
 
 	/**
