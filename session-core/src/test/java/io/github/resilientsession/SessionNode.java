@@ -47,7 +47,7 @@ import static org.awaitility.Awaitility.await;
  */
 public final class SessionNode implements AutoCloseable {
 
-	static final String APPLICATION_NAME = "resilient-session-test";
+	public static final String APPLICATION_NAME = "resilient-session-test";
 
 	static final int MAX_CONCURRENT_LOADS = 4;
 

@@ -1,0 +1,15 @@
+package io.github.resilientsession.checker;
+
+/**
+ * An acknowledgement; times are those of {@link Timeline#now()}.
+ *
+ * @param value what was written, or 0 for the end or the beginning of a life
+ * @param node who acknowledged it
+ * @param began when it was asked for
+ * @param at when it was acknowledged
+ * @param unpersisted whether the node said, before it acknowledged, that only Redis has
+ * it
+ */
+record Ack(long value, int node, long began, long at, boolean unpersisted) {
+
+}

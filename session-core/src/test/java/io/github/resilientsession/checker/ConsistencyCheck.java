@@ -1,0 +1,40 @@
+package io.github.resilientsession.checker;
+
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * The long run, from the command line.
+ */
+public final class ConsistencyCheck {
+
+	/**
+	 * Faults that the product does not survive yet.
+	 */
+	static final Set<FaultKind> NOT_YET = EnumSet.noneOf(FaultKind.class);
+
+	private ConsistencyCheck() {
+	}
+
+	/**
+	 * Run, and exit with 0 if there was no violation.
+	 * @param args the duration in seconds and the seed
+	 */
+	public static void main(String[] args) throws Exception {
+		Duration duration = Duration.ofSeconds((args.length > 0) ? Long.parseLong(args[0]) : 120);
+		long seed = (args.length > 1) ? Long.parseLong(args[1]) : System.nanoTime();
+		Check check = check(seed, duration);
+		int violations = check.run().size();
+		check.report();
+		System.out.flush();
+		System.exit((violations == 0) ? 0 : 1);
+	}
+
+	static Check check(long seed, Duration duration) {
+		CheckSettings settings = CheckSettings.usual(seed, duration);
+		Schedule schedule = new Schedule(seed, settings.clockOffsets().size(), NOT_YET);
+		return new Check(settings, schedule::next, System.out);
+	}
+
+}

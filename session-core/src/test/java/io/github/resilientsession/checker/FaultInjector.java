@@ -1,0 +1,128 @@
+package io.github.resilientsession.checker;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Lets an incident happen, and heals it.
+ */
+final class FaultInjector {
+
+	/**
+	 * A server that is going down or coming up takes no orders for a while.
+	 */
+	private static final Duration HEALING_TRIES = Duration.ofSeconds(10);
+
+	private final Cluster cluster;
+
+	private final Timeline timeline;
+
+	private final Figures figures;
+
+	FaultInjector(Cluster cluster, Timeline timeline, Figures figures) {
+		this.cluster = cluster;
+		this.timeline = timeline;
+		this.figures = figures;
+	}
+
+	/**
+	 * Inject both faults, wait, and heal both, the second first.
+	 */
+	void run(Incident incident) throws InterruptedException {
+		CountDownLatch over = new CountDownLatch(1);
+		Active first = new Active(incident.first(), incident.firstNode(), incident, incident.duration(), over);
+		first.start();
+		over.await(incident.secondAfter().toMillis(), TimeUnit.MILLISECONDS);
+		Duration rest = incident.duration().minus(incident.secondAfter());
+		Active second = new Active(incident.second(), incident.secondNode(), incident, rest, over);
+		second.start();
+		over.await(rest.toMillis(), TimeUnit.MILLISECONDS);
+		over.countDown();
+		second.heal();
+		first.heal();
+	}
+
+	/**
+	 * A fault and the thread that injects it.
+	 */
+	private final class Active extends Thread {
+
+		private final FaultKind kind;
+
+		private final Fault fault;
+
+		private final CountDownLatch over;
+
+		private final Timeline.Period period;
+
+		private Timeline.Period databaseDown;
+
+		private Active(FaultKind kind, int node, Incident incident, Duration duration, CountDownLatch over) {
+			super("fault-" + kind);
+			this.kind = kind;
+			this.over = over;
+			this.fault = fault(kind, node, incident, duration);
+			boolean oneNode = kind == FaultKind.NODE_CUT_OFF_FROM_DATABASE;
+			this.period = FaultInjector.this.timeline.fault(kind.struckNode(node));
+			if (oneNode || kind.name().startsWith("DATABASE_")) {
+				this.databaseDown = FaultInjector.this.timeline.databaseDown(oneNode ? node : Timeline.ALL_NODES);
+			}
+		}
+
+		private static Fault firstOf(Fault... candidates) {
+			for (Fault candidate : candidates) {
+				if (candidate != null) {
+					return candidate;
+				}
+			}
+			throw new IllegalStateException("A kind of fault that nobody can inject");
+		}
+
+		private Fault fault(FaultKind kind, int node, Incident incident, Duration duration) {
+			FaultInjector injector = FaultInjector.this;
+			return firstOf(new RedisFaults(injector.cluster, injector.timeline).of(kind, duration),
+					new DatabaseFaults(injector.cluster).of(kind),
+					new NodeFaults(injector.cluster).of(kind, node, incident.number() % 2 == 0));
+		}
+
+		@Override
+		public void run() {
+			try {
+				this.fault.inject(this.over);
+				FaultInjector.this.figures.count("fault injected: " + this.kind);
+			}
+			catch (Exception ex) {
+				FaultInjector.this.figures.count("fault not injected: " + this.kind);
+				System.out.println("    " + this.kind + " could not be injected: " + ex);
+			}
+		}
+
+		private void heal() throws InterruptedException {
+			join();
+			long deadline = System.nanoTime() + HEALING_TRIES.toNanos();
+			while (!isHealed(System.nanoTime() > deadline)) {
+				new CountDownLatch(1).await(100, TimeUnit.MILLISECONDS);
+			}
+			this.period.end();
+			if (this.databaseDown != null) {
+				this.databaseDown.end();
+			}
+		}
+
+		private boolean isHealed(boolean last) {
+			try {
+				this.fault.heal();
+				return true;
+			}
+			catch (Exception ex) {
+				if (last) {
+					throw new IllegalStateException("The checker cannot heal " + this.kind, ex);
+				}
+				return false;
+			}
+		}
+
+	}
+
+}

@@ -1,0 +1,80 @@
+package io.github.resilientsession.checker;
+
+/**
+ * The life of a session under one id, from the acknowledgement that it has the id until
+ * that it has it no more.
+ */
+final class Life {
+
+	private final ClientSession session;
+
+	private final String id;
+
+	private final Ack begun;
+
+	private volatile boolean ending;
+
+	private volatile Ack ended;
+
+	/**
+	 * Judged already: nothing is expected of this id any more.
+	 */
+	private volatile boolean writtenOff;
+
+	Life(ClientSession session, String id, Ack begun) {
+		this.session = session;
+		this.id = id;
+		this.begun = begun;
+	}
+
+	ClientSession session() {
+		return this.session;
+	}
+
+	String id() {
+		return this.id;
+	}
+
+	Ack begun() {
+		return this.begun;
+	}
+
+	/**
+	 * Somebody is about to end it: from now on it may be absent.
+	 */
+	void ending() {
+		this.ending = true;
+	}
+
+	boolean isEnding() {
+		return this.ending;
+	}
+
+	/**
+	 * It turned out not to have ended, though it was tried.
+	 */
+	void goesOn() {
+		this.ending = false;
+	}
+
+	void ended(Ack ack) {
+		this.ending = true;
+		this.ended = ack;
+	}
+
+	/**
+	 * The acknowledgement of its end, or {@code null}.
+	 */
+	Ack ended() {
+		return this.ended;
+	}
+
+	void writeOff() {
+		this.writtenOff = true;
+	}
+
+	boolean isWrittenOff() {
+		return this.writtenOff;
+	}
+
+}

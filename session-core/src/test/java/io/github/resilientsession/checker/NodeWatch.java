@@ -1,0 +1,68 @@
+package io.github.resilientsession.checker;
+
+import io.github.resilientsession.record.SessionStoreListener;
+
+/**
+ * Puts on the timeline what a node says of its stores, and knows what it said while the
+ * current thread was saving.
+ */
+final class NodeWatch implements SessionStoreListener, AutoCloseable {
+
+	private static final ThreadLocal<Boolean> UNPERSISTED = ThreadLocal.withInitial(() -> false);
+
+	private final Timeline timeline;
+
+	private final int node;
+
+	private Timeline.Period redisCutOff;
+
+	private Timeline.Period databaseDown;
+
+	NodeWatch(Timeline timeline, int node) {
+		this.timeline = timeline;
+		this.node = node;
+	}
+
+	/**
+	 * To be called before a write.
+	 */
+	static void beforeWrite() {
+		UNPERSISTED.set(false);
+	}
+
+	/**
+	 * Whether the write of this thread is kept in Redis only.
+	 */
+	static boolean wasUnpersisted() {
+		return UNPERSISTED.get();
+	}
+
+	@Override
+	public void onUnpersisted() {
+		UNPERSISTED.set(true);
+	}
+
+	@Override
+	public synchronized void onBreaker(String tier, boolean open) {
+		if ("redis".equals(tier)) {
+			this.redisCutOff = next(this.redisCutOff, open ? this.timeline.redisCutOff(this.node) : null);
+		}
+		else {
+			this.databaseDown = next(this.databaseDown, open ? this.timeline.databaseDown(this.node) : null);
+		}
+	}
+
+	private static Timeline.Period next(Timeline.Period former, Timeline.Period next) {
+		if (former != null) {
+			former.end();
+		}
+		return next;
+	}
+
+	@Override
+	public synchronized void close() {
+		onBreaker("redis", false);
+		onBreaker("durable", false);
+	}
+
+}

@@ -1,0 +1,192 @@
+package io.github.resilientsession.checker;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.SessionNode;
+import io.github.resilientsession.checker.Client.Answer;
+import io.github.resilientsession.checker.Client.Outcome;
+import io.github.resilientsession.checker.ClientGroup.Graveyard;
+
+/**
+ * Sees to it that everything works again: finds out, once the stores answer, what came of
+ * the ends and changes of id that nobody acknowledged, and whether every node serves
+ * every session. Used by one thread.
+ */
+final class Recovery {
+
+	private final Cluster cluster;
+
+	private final Timeline timeline;
+
+	private final Judge judge;
+
+	private final Figures figures;
+
+	private final Client client;
+
+	private final Graveyard graveyard;
+
+	Recovery(Cluster cluster, Timeline timeline, Judge judge, Figures figures, Client client, Graveyard graveyard) {
+		this.cluster = cluster;
+		this.timeline = timeline;
+		this.judge = judge;
+		this.figures = figures;
+		this.client = client;
+		this.graveyard = graveyard;
+	}
+
+	/**
+	 * Wait until every node uses both stores and serves every session again, and report
+	 * what is not so within the healing time.
+	 */
+	void await(List<ClientGroup> groups) throws InterruptedException {
+		long healed = this.timeline.now();
+		long deadline = healed + Limits.HEALING.toNanos();
+		Map<Life, Set<Integer>> served = new HashMap<>();
+		while (true) {
+			boolean done = true;
+			boolean late = this.timeline.now() > deadline;
+			for (int node = 0; node < this.cluster.size(); node++) {
+				done &= isWhole(node, healed, late);
+			}
+			for (ClientGroup group : groups) {
+				done &= isServed(group.session(), served, healed, late);
+			}
+			if (done || late) {
+				this.figures.highest("longest healing, ms", (this.timeline.now() - healed) / 1_000_000);
+				return;
+			}
+			pause();
+		}
+	}
+
+	/**
+	 * Whether a node uses both stores.
+	 */
+	private boolean isWhole(int node, long healed, boolean late) {
+		SessionNode found = this.cluster.node(node);
+		boolean redis = !found.redisIsCutOff();
+		boolean database = !found.durableIsCutOff();
+		if (late && !(redis && database)) {
+			this.judge.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
+		}
+		return redis && database;
+	}
+
+	private boolean isServed(ClientSession session, Map<Life, Set<Integer>> served, long healed, boolean late) {
+		if (session == null) {
+			return true;
+		}
+		Life life = session.current();
+		if (session.isInDoubt()) {
+			if (resolve(session)) {
+				return true;
+			}
+			if (late) {
+				this.judge.notServed(life, 0, healed, this.timeline.now(), "whether it was ended cannot be found out");
+				life.writeOff();
+				session.live(life);
+			}
+			return false;
+		}
+		boolean everywhere = true;
+		for (int node = 0; node < this.cluster.size() && session.isLive(); node++) {
+			Set<Integer> nodes = served.computeIfAbsent(life, (key) -> new HashSet<>());
+			if (!nodes.contains(node)) {
+				Outcome outcome = this.client.read(life, node, false).outcome();
+				if (outcome == Outcome.DONE) {
+					nodes.add(node);
+				}
+				else if (session.isLive() && session.current() == life) {
+					everywhere = false;
+					if (late) {
+						this.judge.notServed(life, node, healed, this.timeline.now(), outcome.toString());
+					}
+				}
+			}
+		}
+		return everywhere;
+	}
+
+	/**
+	 * Find out by a write whether the session lives under its old id: an old copy may
+	 * still be there, since nobody acknowledged the change, but not after a write.
+	 */
+	private boolean resolve(ClientSession session) {
+		Life life = session.current();
+		int node = this.client.chooseNode(new java.util.Random(this.timeline.now()));
+		Answer old = this.client.read(life, node, false);
+		if (old.outcome() == Outcome.ABSENT) {
+			return wasEnded(session, life, node);
+		}
+		if (old.outcome() != Outcome.DONE) {
+			return false;
+		}
+		long before = probeOf(old, session);
+		if (this.client.write(life, node, old.session(), session.probe()) != Outcome.DONE) {
+			return false;
+		}
+		Answer again = this.client.read(life, node, false);
+		if (again.outcome() == Outcome.DONE && probeOf(again, session) > before) {
+			Life perhaps = session.perhaps();
+			life.goesOn();
+			session.live(life);
+			if (perhaps != null) {
+				perhaps.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false));
+				this.graveyard.add(perhaps);
+			}
+			this.figures.count("in doubt: had not ended");
+			return true;
+		}
+		return false;
+	}
+
+	private boolean wasEnded(ClientSession session, Life life, int node) {
+		Life perhaps = session.perhaps();
+		if (perhaps != null) {
+			Outcome outcome = this.client.read(perhaps, node, false).outcome();
+			if (outcome != Outcome.DONE && outcome != Outcome.ABSENT) {
+				return false;
+			}
+		}
+		life.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false));
+		this.graveyard.add(life);
+		session.live((perhaps != null) ? perhaps : life);
+		this.figures.count("in doubt: had ended");
+		return true;
+	}
+
+	private static long probeOf(Answer answer, ClientSession session) {
+		Long value = answer.session().getAttribute(session.probe().name());
+		return (value != null) ? value : 0;
+	}
+
+	/**
+	 * Read everything on every node.
+	 * @param groups whose sessions must be there, with every acknowledged write
+	 */
+	void readAll(List<ClientGroup> groups) {
+		for (int node = 0; node < this.cluster.size(); node++) {
+			for (ClientGroup group : groups) {
+				ClientSession session = group.session();
+				if (session != null && session.isLive()) {
+					this.client.read(session.current(), node, true);
+				}
+			}
+			for (Life dead : this.graveyard.all()) {
+				this.client.read(dead, node, true);
+			}
+		}
+	}
+
+	private static void pause() throws InterruptedException {
+		new CountDownLatch(1).await(50, TimeUnit.MILLISECONDS);
+	}
+
+}

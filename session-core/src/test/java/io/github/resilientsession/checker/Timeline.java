@@ -1,0 +1,167 @@
+package io.github.resilientsession.checker;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * What was wrong when: which faults were active, which node had cut a store off, and when
+ * Redis lost data. Times are nanoseconds since the beginning. Safe for use by many
+ * threads.
+ */
+final class Timeline {
+
+	/**
+	 * How long a node may take to persist what only Redis had, once it reaches the
+	 * database again: the pass that does so runs once per reconcile interval, which is
+	 * far below a second.
+	 */
+	private static final Duration PERSISTING = Duration.ofSeconds(2);
+
+	/**
+	 * Stands for every node.
+	 */
+	static final int ALL_NODES = -1;
+
+	private final long start = System.nanoTime();
+
+	private final List<Period> faults = new CopyOnWriteArrayList<>();
+
+	private final List<Period> redisCutOff = new CopyOnWriteArrayList<>();
+
+	private final List<Period> databaseDown = new CopyOnWriteArrayList<>();
+
+	private final List<Loss> losses = new CopyOnWriteArrayList<>();
+
+	long now() {
+		return System.nanoTime() - this.start;
+	}
+
+	Period fault(String what) {
+		return open(this.faults, ALL_NODES, what);
+	}
+
+	Period redisCutOff(int node) {
+		return open(this.redisCutOff, node, "Redis cut off");
+	}
+
+	Period databaseDown(int node) {
+		return open(this.databaseDown, node, "database down");
+	}
+
+	private Period open(List<Period> periods, int node, String what) {
+		Period period = new Period(node, what, now());
+		periods.add(period);
+		return period;
+	}
+
+	/**
+	 * Redis lost everything that was written after a certain time, at some moment of a
+	 * period.
+	 */
+	void redisLost(long writtenAfter, long from, long to) {
+		this.losses.add(new Loss(writtenAfter, from, to));
+	}
+
+	/**
+	 * Whether the stated bound for stale reads applies: between the write and the read, a
+	 * node did not talk to Redis.
+	 */
+	boolean anyNodeWasCutOffFromRedis(long from, long to) {
+		return this.redisCutOff.stream().anyMatch((period) -> period.meets(from, to));
+	}
+
+	/**
+	 * Whether an acknowledgement is one that the stated limit takes back: the node said
+	 * that only Redis has it, and Redis lost it before that node had the database back.
+	 */
+	boolean isTakenBack(Ack ack) {
+		if (!ack.unpersisted()) {
+			return false;
+		}
+		long persisted = plus(databaseBack(ack), PERSISTING);
+		return this.losses.stream()
+			.anyMatch((loss) -> loss.to >= ack.began() && loss.from <= persisted && ack.at() >= loss.writtenAfter);
+	}
+
+	private long databaseBack(Ack ack) {
+		long back = ack.at();
+		boolean moved = true;
+		while (moved) {
+			moved = false;
+			for (Period period : this.databaseDown) {
+				boolean concerns = period.node == ALL_NODES || period.node == ack.node();
+				if (concerns && period.from <= back && period.to > back) {
+					back = period.to;
+					moved = true;
+				}
+			}
+		}
+		return back;
+	}
+
+	/**
+	 * The faults of a time.
+	 */
+	List<String> faultsOf(long from, long to) {
+		List<String> active = new ArrayList<>();
+		for (Period period : this.faults) {
+			if (period.meets(from, to)) {
+				active.add(period.toString());
+			}
+		}
+		for (Period period : this.redisCutOff) {
+			if (period.meets(from, to)) {
+				active.add(period.toString());
+			}
+		}
+		return active;
+	}
+
+	private static long plus(long time, Duration duration) {
+		return (time == Long.MAX_VALUE) ? time : time + duration.toNanos();
+	}
+
+	/**
+	 * A time from one moment to another, or still going on.
+	 */
+	final class Period {
+
+		private final int node;
+
+		private final String what;
+
+		private final long from;
+
+		private volatile long to = Long.MAX_VALUE;
+
+		private Period(int node, String what, long from) {
+			this.node = node;
+			this.what = what;
+			this.from = from;
+		}
+
+		void end() {
+			this.to = now();
+		}
+
+		private boolean meets(long otherFrom, long otherTo) {
+			return this.from <= otherTo && this.to >= otherFrom;
+		}
+
+		@Override
+		public String toString() {
+			String end = (this.to == Long.MAX_VALUE) ? "…" : String.format(Locale.ROOT, "%.3f s", this.to / 1e9);
+			String where = (this.node == ALL_NODES) ? "" : " on node " + this.node;
+			return String.format(Locale.ROOT, "%s%s from %.3f to %s", this.what, where, this.from / 1e9, end);
+		}
+
+	}
+
+	private record Loss(long writtenAfter, long from, long to) {
+
+	}
+
+}

@@ -1,0 +1,82 @@
+package io.github.resilientsession.checker;
+
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import io.lettuce.core.RedisException;
+import io.lettuce.core.ScriptOutputType;
+
+/**
+ * A thread that looks throughout for keys without a TTL.
+ */
+final class TtlScan implements AutoCloseable {
+
+	private static final String SCRIPT = """
+			local page = redis.call('SCAN', ARGV[1], 'MATCH', 'spring:session*', 'COUNT', 500)
+			local answer = {page[1]}
+			for _, key in ipairs(page[2]) do
+			  if redis.call('PTTL', key) == -1 then
+			    table.insert(answer, key)
+			  end
+			end
+			return answer
+			""";
+
+	private final Cluster cluster;
+
+	private final Judge judge;
+
+	private final Figures figures;
+
+	private final CountDownLatch closed = new CountDownLatch(1);
+
+	private final Thread thread = new Thread(this::run, "ttl-scan");
+
+	TtlScan(Cluster cluster, Judge judge, Figures figures) {
+		this.cluster = cluster;
+		this.judge = judge;
+		this.figures = figures;
+	}
+
+	void start() {
+		this.thread.start();
+	}
+
+	private void run() {
+		try {
+			while (!this.closed.await(250, TimeUnit.MILLISECONDS)) {
+				try {
+					scan();
+					this.figures.count("scans for keys without TTL");
+				}
+				catch (RedisException ex) {
+					// Redis is down, hung, or does not let us in.
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private void scan() {
+		this.cluster.administer((redis) -> {
+			String cursor = "0";
+			do {
+				List<Object> page = redis.eval(SCRIPT, ScriptOutputType.MULTI, new String[0], cursor);
+				cursor = (String) page.get(0);
+				page.stream().skip(1).forEach((key) -> this.judge.keyWithoutTtl((String) key));
+			}
+			while (!"0".equals(cursor) && this.closed.getCount() > 0);
+			return true;
+		});
+	}
+
+	@Override
+	public void close() throws InterruptedException {
+		this.closed.countDown();
+		this.thread.join(10_000);
+	}
+
+}

@@ -1,0 +1,166 @@
+package io.github.resilientsession.checker;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
+
+import javax.sql.DataSource;
+
+import io.github.resilientsession.SessionNode;
+import io.lettuce.core.ScriptOutputType;
+
+import org.springframework.jdbc.datasource.DelegatingDataSource;
+
+/**
+ * Makes nodes that lack one protection. The product has no switch for that: what goes
+ * between it and its stores is changed, and counted, since a change that finds nothing to
+ * change would show nothing.
+ */
+final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
+
+	private final AtomicLong changes = new AtomicLong();
+
+	private final UnaryOperator<SessionNode.Options> variant;
+
+	private WithoutProtection(UnaryOperator<String> sql) {
+		this.variant = (options) -> options.dataSource((pool) -> new RewritingDataSource(pool, (asked) -> {
+			String instead = sql.apply(asked);
+			if (!instead.equals(asked)) {
+				this.changes.incrementAndGet();
+			}
+			return instead;
+		}));
+	}
+
+	private WithoutProtection(RewritingConnections.Rewriting redis) {
+		this.variant = (options) -> options
+			.redisConnections((connections) -> new RewritingConnections(connections, (commands, method, arguments) -> {
+				Object answer = redis.instead(commands, method, arguments);
+				if (answer != null) {
+					this.changes.incrementAndGet();
+				}
+				return answer;
+			}));
+	}
+
+	/**
+	 * An update does not care for the version that it was made on.
+	 */
+	static WithoutProtection versionCheck() {
+		return new WithoutProtection((String sql) -> sql.replace("and version = ?", "and (version = ? or true)"));
+	}
+
+	/**
+	 * Nobody notes that Redis missed a write.
+	 */
+	static WithoutProtection pendingMark() {
+		return new WithoutProtection((String sql) -> sql.replace("redis_pending or ?", "redis_pending or (? and false)")
+			.replace("redis_pending=true where", "redis_pending=false where"));
+	}
+
+	/**
+	 * What has ended is deleted from Redis, and nothing is put in its place.
+	 */
+	static WithoutProtection tombstone() {
+		return new WithoutProtection((commands, method, arguments) -> {
+			if (!method.getName().startsWith("eval") || !isUnconditionalPut((byte[][]) arguments[3])) {
+				return null;
+			}
+			return commands.eval("redis.call('DEL', KEYS[1]) return {'done'}", ScriptOutputType.MULTI,
+					(byte[][]) arguments[2]);
+		});
+	}
+
+	/**
+	 * The heartbeat never misses a beat, whatever Redis has become.
+	 */
+	static WithoutProtection suspicion() {
+		return new WithoutProtection((commands, method, arguments) -> {
+			if (!method.getName().startsWith("eval") || ((byte[][]) arguments[3]).length != 4
+					|| !text(((byte[][]) arguments[2])[0]).endsWith(":agreed")) {
+				return null;
+			}
+			return commands.eval(
+					"local beat = redis.call('HINCRBY', KEYS[1], 'beat', 1) "
+							+ "redis.call('PEXPIRE', KEYS[1], 600000) "
+							+ "return {'done', beat, redis.call('HGET', KEYS[1], 'unpersisted') or ''}",
+					ScriptOutputType.MULTI, (byte[][]) arguments[2]);
+		});
+	}
+
+	/**
+	 * A copy does not say that only it has a write.
+	 */
+	static WithoutProtection unpersistedMark() {
+		return new WithoutProtection((commands, method, arguments) -> {
+			if (!method.getName().startsWith("eval")) {
+				return null;
+			}
+			byte[][] values = ((byte[][]) arguments[3]).clone();
+			boolean marked = false;
+			for (int i = 0; i < values.length; i++) {
+				if ("unpersisted".equals(text(values[i]))) {
+					values[i] = "unnoticed".getBytes(StandardCharsets.UTF_8);
+					marked = true;
+				}
+			}
+			return marked ? method.invoke(commands, arguments[0], arguments[1], arguments[2], values) : null;
+		});
+	}
+
+	private static String text(byte[] bytes) {
+		return new String(bytes, StandardCharsets.UTF_8);
+	}
+
+	private static boolean isUnconditionalPut(byte[][] values) {
+		return values.length > 1 && "always".equals(text(values[1]));
+	}
+
+	/**
+	 * How often something was changed.
+	 */
+	long changes() {
+		return this.changes.get();
+	}
+
+	@Override
+	public SessionNode.Options apply(SessionNode.Options options) {
+		return this.variant.apply(options);
+	}
+
+	/**
+	 * A data source that prepares other statements than it is asked for.
+	 */
+	private static final class RewritingDataSource extends DelegatingDataSource {
+
+		private final UnaryOperator<String> rewriting;
+
+		RewritingDataSource(DataSource pool, UnaryOperator<String> rewriting) {
+			super(pool);
+			this.rewriting = rewriting;
+		}
+
+		@Override
+		public Connection getConnection() throws SQLException {
+			Connection connection = super.getConnection();
+			return (Connection) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] { Connection.class },
+					(proxy, method, arguments) -> {
+						if (method.getName().equals("prepareStatement")) {
+							arguments[0] = this.rewriting.apply((String) arguments[0]);
+						}
+						try {
+							return method.invoke(connection, arguments);
+						}
+						catch (InvocationTargetException ex) {
+							throw ex.getCause();
+						}
+					});
+		}
+
+	}
+
+}
