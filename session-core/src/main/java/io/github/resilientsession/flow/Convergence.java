@@ -46,15 +46,24 @@ public final class Convergence {
 	 * @throws TierUnavailableException if what only the copy has could not be committed
 	 */
 	public SessionRecord converge(SessionRecord state) {
+		return converge(state, true);
+	}
+
+	private SessionRecord converge(SessionRecord state, boolean fill) {
 		SessionRecord target = state;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			CopyOutcome found = this.redis.putIfAbsent(target);
-			if (found.status() != Status.OTHER
-					|| (found.currentVersion() >= target.version() && !found.unpersisted())) {
-				return target;
+			if (fill) {
+				CopyOutcome found = this.redis.putIfAbsent(target);
+				if (found.status() != Status.OTHER
+						|| (found.currentVersion() >= target.version() && !found.unpersisted())) {
+					return target;
+				}
 			}
 			Lookup lookup = this.redis.find(target.id());
 			if (!(lookup instanceof Lookup.Hit hit)) {
+				if (!fill) {
+					return target;
+				}
 				// Ended, or gone meanwhile, or not readable and therefore discarded.
 				continue;
 			}
@@ -86,8 +95,25 @@ public final class Convergence {
 	 * @throws TierUnavailableException if what only the copy has could not be committed
 	 */
 	public boolean convergeOrHide(SessionRecord state) {
+		return convergeOrHide(state, true);
+	}
+
+	/**
+	 * Like {@link #convergeOrHide}, with a state that need not be the latest: it takes
+	 * the place of an older copy, but never fills a gap, since another node may have
+	 * committed a newer one.
+	 * @param state a state that the durable store has had
+	 * @return whether Redis holds nothing older
+	 * @throws RedisTierException if Redis is not back
+	 * @throws TierUnavailableException if what only the copy has could not be committed
+	 */
+	public boolean replaceOlder(SessionRecord state) {
+		return convergeOrHide(state, false);
+	}
+
+	private boolean convergeOrHide(SessionRecord state, boolean fill) {
 		try {
-			converge(state);
+			converge(state, fill);
 			return true;
 		}
 		catch (RedisTierException ex) {

@@ -52,7 +52,7 @@ final class MissedWrites {
 		for (PendingRow write : this.writes.asMap().values()) {
 			boolean told = true;
 			if (write.session() != null) {
-				told = convergence.convergeOrHide(write.session());
+				told = convergence.replaceOlder(write.session());
 			}
 			else {
 				redis.end(write.id(), write.version());
