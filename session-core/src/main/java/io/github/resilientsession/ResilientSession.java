@@ -205,7 +205,7 @@ public final class ResilientSession implements Session {
 		boolean principalChanged = this.isNew || !this.id.equals(this.base.id())
 				|| this.changed.containsKey(SECURITY_CONTEXT)
 				|| this.changed.containsKey(FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME)
-				|| this.base.version() == SessionRecord.UNVERSIONED;
+				|| (this.base.version() == SessionRecord.UNVERSIONED && this.base.unpersisted().isEmpty());
 		return new SessionChange(this.id, this.lastAccessedTime,
 				(this.intervalChanged || this.isNew) ? this.maxInactiveInterval : null, attributes, removed,
 				principalChanged ? new SessionChange.Principal(this.repository.principalOf(this)) : null);

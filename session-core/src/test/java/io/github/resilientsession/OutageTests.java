@@ -146,6 +146,24 @@ class OutageTests {
 	}
 
 	@Test
+	void writeThatALaterOneHasSuperseded_isNotBroughtBackByASlowRequest() {
+		String id = this.node.create("a", "0");
+		try (SessionNode apart = SessionNode.on(this.redis, "jdbc:postgresql://localhost:1/none").start()) {
+			apart.set(id, "a", "1");
+			ResilientSession slow = this.node.find(id);
+			apart.set(id, "a", "2");
+			this.node.set(id, "b", "1");
+			slow.setAttribute("c", "1");
+			this.node.repository.save(slow);
+			assertThat(this.node.get(id, "a")).isEqualTo("2");
+			this.redis.flushAll();
+			assertThat(this.node.get(id, "a")).isEqualTo("2");
+			assertThat(this.node.get(id, "b")).isEqualTo("1");
+			assertThat(this.node.get(id, "c")).isEqualTo("1");
+		}
+	}
+
+	@Test
 	void strict_refusesWrites_andServesReads() {
 		String id = this.node.create("a", "0");
 		try (SessionNode strict = SessionNode.on(this.redis, "jdbc:postgresql://localhost:1/none").strict().start()) {

@@ -43,7 +43,7 @@ final class SessionRows {
 			+ "last_accessed_at = greatest(last_accessed_at, ?), max_inactive_seconds = ?, expires_at = "
 			+ BUCKET.formatted("greatest(last_accessed_at, ?) + ?")
 			+ ", attributes = ?, redis_pending = (redis_pending or ?), "
-			+ "persisted_writes = coalesce(cast(? as varchar), persisted_writes)%s "
+			+ "persisted_writes = right(concat_ws(' ', persisted_writes, cast(? as varchar)), 2048)%s "
 			+ "where session_id = ? and version = ? and state = 0";
 
 	private static final String UPDATE_KEEPING_PRINCIPAL = UPDATE.formatted("");

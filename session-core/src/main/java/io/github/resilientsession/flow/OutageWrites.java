@@ -3,6 +3,7 @@ package io.github.resilientsession.flow;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -60,7 +61,11 @@ final class OutageWrites {
 
 	private volatile long lastFailure = System.nanoTime() - RECENT.toNanos();
 
-	private final Set<String> backlog = ConcurrentHashMap.newKeySet();
+	/**
+	 * The token of the last write of this node by session; empty for a session that only
+	 * others have written.
+	 */
+	private final Map<String, String> backlog = new ConcurrentHashMap<>();
 
 	OutageWrites(RedisTier redis, TierCircuit redisCircuit, OutageSettings settings, Mode mode, Supplier<String> tokens,
 			SessionStoreListener listener) {
@@ -76,7 +81,7 @@ final class OutageWrites {
 	 * The sessions whose writes this node has yet to persist.
 	 */
 	Collection<String> backlog() {
-		return List.copyOf(this.backlog);
+		return List.copyOf(this.backlog.keySet());
 	}
 
 	/**
@@ -86,8 +91,13 @@ final class OutageWrites {
 		return this.settings.maxSessionLife();
 	}
 
-	void persisted(String id) {
-		this.backlog.remove(id);
+	/**
+	 * Take a session out of the backlog, to persist it.
+	 * @return the token of this node's last write, empty if it has made none
+	 */
+	String take(String id) {
+		String token = this.backlog.remove(id);
+		return (token != null) ? token : "";
 	}
 
 	/**
@@ -123,7 +133,7 @@ final class OutageWrites {
 				found = this.redisCircuit.call(() -> this.redis.putIfAbsent(next));
 			}
 			if (found.status() == Status.DONE) {
-				kept(next.id());
+				kept(next.id(), token);
 				return new WriteOutcome.Written(next);
 			}
 			if (found.status() == Status.ENDED) {
@@ -143,9 +153,10 @@ final class OutageWrites {
 	private WriteOutcome keepUnderNewId(SessionRecord base, SessionChange change, TierUnavailableException cause) {
 		SessionRecord expected = base;
 		SessionRecord put = null;
+		String token = this.tokens.get();
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			SessionRecord from = expected;
-			SessionRecord next = underNewId(from, change);
+			SessionRecord next = underNewId(from, change, token);
 			SessionRecord before = put;
 			CopyOutcome found = this.redisCircuit
 				.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
@@ -158,8 +169,8 @@ final class OutageWrites {
 				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(from.id(), null, keepFor(from)));
 			}
 			if (found.status() == Status.DONE) {
-				kept(next.id());
-				kept(from.id());
+				kept(next.id(), token);
+				kept(from.id(), "");
 				return new WriteOutcome.Written(next);
 			}
 			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
@@ -177,11 +188,11 @@ final class OutageWrites {
 	/**
 	 * The durable store knows nothing of the new id: all of the session is unpersisted.
 	 */
-	private SessionRecord underNewId(SessionRecord old, SessionChange change) {
+	private SessionRecord underNewId(SessionRecord old, SessionChange change, String token) {
 		SessionRecord moved = change.applyTo(old).withVersion(SessionRecord.UNVERSIONED);
 		SessionChange all = new SessionChange(moved.id(), moved.lastAccessedTime(), moved.maxInactiveInterval(),
 				moved.attributes(), Set.of(), change.principal());
-		return moved.withUnpersisted(all, this.tokens.get());
+		return moved.withUnpersisted(all, token);
 	}
 
 	/**
@@ -201,7 +212,7 @@ final class OutageWrites {
 		}
 		Duration keep = (copy instanceof Lookup.Hit hit) ? keepFor(hit.session()) : this.settings.maxSessionLife();
 		this.redisCircuit.call(() -> this.redis.endUnpersisted(id, null, keep));
-		kept(id);
+		kept(id, "");
 		return copy instanceof Lookup.Hit;
 	}
 
@@ -228,10 +239,18 @@ final class OutageWrites {
 		return !this.settings.strict() && !DurableTier.isRefusal(cause) && !this.redisCircuit.isOpen();
 	}
 
-	private void kept(String id) {
+	/**
+	 * Remember to persist a session.
+	 * @param token of this node's last write, empty if it has made none
+	 */
+	void remember(String id, String token) {
 		if (this.backlog.size() < CAPACITY) {
-			this.backlog.add(id);
+			this.backlog.merge(id, token, (one, other) -> other.isEmpty() ? one : other);
 		}
+	}
+
+	private void kept(String id, String token) {
+		remember(id, token);
 		this.listener.onUnpersisted();
 	}
 

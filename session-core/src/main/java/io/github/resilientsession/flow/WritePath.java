@@ -134,10 +134,9 @@ public final class WritePath {
 	 * @return the state after it
 	 */
 	public SessionRecord touch(SessionRecord base, SessionChange change) {
-		boolean unknown = base.version() == SessionRecord.UNVERSIONED || !base.unpersisted().isEmpty();
-		if (unknown && !this.durableCircuit.isOpen() && save(base, change) instanceof WriteOutcome.Written written) {
-			// The durable store knows now what only the copy had.
-			return written.session();
+		if (!base.unpersisted().isEmpty()) {
+			// Whoever wrote it may not live to let the durable store know.
+			this.outage.remember(base.id(), "");
 		}
 		SessionRecord next = base.accessedAt(change.lastAccessedTime());
 		this.touched.accept(next);
@@ -192,7 +191,17 @@ public final class WritePath {
 	 * @throws TierUnavailableException if one of the stores failed again
 	 */
 	public void persist(String id) {
-		Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
+		String token = this.outage.take(id);
+		try {
+			persist(id, token, this.redisCircuit.call(() -> this.redis.find(id)));
+		}
+		catch (TierUnavailableException ex) {
+			this.outage.remember(id, token);
+			throw ex;
+		}
+	}
+
+	private void persist(String id, String token, Lookup copy) {
 		if (copy instanceof Lookup.Ended) {
 			tellRedisOfEnd(id,
 					this.durableCircuit.call(() -> this.durable.end(id, false, this.outage.maxSessionLife())), false);
@@ -208,12 +217,12 @@ public final class WritePath {
 				tellRedisOf(commit, base, nothing, false);
 			}
 		}
-		else if (copy instanceof Lookup.Miss) {
+		else if (copy instanceof Lookup.Miss && !token.isEmpty()
+				&& !this.durableCircuit.call(() -> this.durable.persistedWrites(id)).contains(token)) {
 			logger.warn("Redis has lost session {} before the database was back: what was written in between is gone.",
 					SessionHash.of(id));
 			this.listener.onUnpersistedLost();
 		}
-		this.outage.persisted(id);
 	}
 
 	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {

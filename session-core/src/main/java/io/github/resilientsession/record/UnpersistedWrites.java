@@ -42,6 +42,18 @@ public final class UnpersistedWrites {
 	private static final String ATTRIBUTE = "a";
 
 	/**
+	 * Stands before the token of a write of which nothing is left, since later ones have
+	 * changed the same. It is persisted with them: a slow request that still has the
+	 * earlier state must not bring it back.
+	 */
+	private static final String SUPERSEDED = "x";
+
+	/**
+	 * Superseded tokens that are kept: more than slow requests there are of one session.
+	 */
+	private static final int MAX_SUPERSEDED = 64;
+
+	/**
 	 * The token by part, which is written as in the text.
 	 */
 	private final Map<String, String> tokens;
@@ -102,6 +114,7 @@ public final class UnpersistedWrites {
 	 */
 	public UnpersistedWrites with(SessionChange change, String token) {
 		Map<String, String> all = new LinkedHashMap<>(this.tokens);
+		Set<String> before = new LinkedHashSet<>(this.tokens.values());
 		change.attributes().keySet().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
 		change.removedAttributes().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
 		if (change.maxInactiveInterval() != null) {
@@ -112,6 +125,10 @@ public final class UnpersistedWrites {
 			all.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
 			all.put((principal.name() != null) ? part(PRINCIPAL, principal.name()) : PRINCIPAL, token);
 		}
+		before.removeAll(all.values());
+		before.forEach((superseded) -> all.put(SUPERSEDED + " " + superseded, superseded));
+		List<String> superseded = all.keySet().stream().filter((part) -> part.startsWith(SUPERSEDED)).toList();
+		superseded.subList(0, Math.max(0, superseded.size() - MAX_SUPERSEDED)).forEach(all::remove);
 		return all.isEmpty() ? NONE : new UnpersistedWrites(all);
 	}
 
@@ -144,7 +161,7 @@ public final class UnpersistedWrites {
 			else if (part.startsWith(PRINCIPAL)) {
 				principal = new SessionChange.Principal(name);
 			}
-			else if (name != null) {
+			else if (part.startsWith(ATTRIBUTE) && name != null) {
 				byte[] value = copy.attributes().get(name);
 				if (value != null) {
 					attributes.put(name, value);

@@ -277,19 +277,21 @@ abstract class DurableTierTests {
 	}
 
 	@Test
-	void persistedWrites_areKeptUntilOthersAreGiven() {
+	void persistedWrites_areRemembered_theLastOnesIfThereAreTooMany() {
 		assertThat(this.tier.persistedWrites("unknown")).isEmpty();
 		this.tier.insert(session("plain", 1), false, null);
 		assertThat(this.tier.persistedWrites("plain")).isEmpty();
 		this.tier.insert(session("s", 1), false, "a");
 		this.tier.update(session("s", 2), null, false, null);
 		assertThat(this.tier.persistedWrites("s")).isEqualTo("a");
-		this.tier.update(session("s", 3), new Principal("alice"), false, "a,b");
-		assertThat(this.tier.persistedWrites("s")).isEqualTo("a,b");
+		this.tier.update(session("s", 3), new Principal("alice"), false, "b");
+		assertThat(this.tier.persistedWrites("s")).isEqualTo("a b");
 		this.tier.changeId("s", session("t", 4), false, null);
-		assertThat(this.tier.persistedWrites("t")).isEqualTo("a,b");
+		assertThat(this.tier.persistedWrites("t")).isEqualTo("a b");
 		this.tier.changeId("t", session("u", 5), false, "c");
 		assertThat(this.tier.persistedWrites("u")).isEqualTo("c");
+		this.tier.update(session("u", 6), null, false, "d".repeat(2_047));
+		assertThat(this.tier.persistedWrites("u")).hasSize(2_048).startsWith(" d");
 	}
 
 	@Test
