@@ -81,6 +81,7 @@ final class Commits {
 				return new Commit(next, attempt == 0);
 			}
 			pause(attempt);
+			boolean rowThere = !inStore;
 			Lookup latest = this.circuit.call(() -> this.durable.loadForMerge(base.id()));
 			if (latest instanceof Lookup.Hit hit) {
 				current = hit.session();
@@ -92,9 +93,11 @@ final class Commits {
 				}
 				this.listener.onMerged();
 			}
-			else if (latest instanceof Lookup.Miss && !hasLongExpired(base)) {
+			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
 				// Rows of ended sessions stay, so this one was never ended: the store was
-				// replaced. The request's own state is the best there is.
+				// replaced. The request's own state is the best there is. If there is a
+				// row
+				// after all, it cannot be read, and the session is lost.
 				inStore = false;
 			}
 			else {

@@ -120,11 +120,13 @@ final class OutageWrites {
 
 	private WriteOutcome keep(SessionRecord base, SessionChange change, TierUnavailableException cause) {
 		String token = this.tokens.get();
-		SessionRecord expected = base;
+		SessionRecord there = base;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			SessionRecord from = expected;
+			SessionRecord expected = there;
+			SessionRecord from = newer(base, expected);
 			SessionRecord next = from.withUnpersisted(change, token);
-			CopyOutcome found = this.redisCircuit.call(() -> this.redis.apply(from, next, change));
+			CopyOutcome found = this.redisCircuit.call(() -> (from == expected) ? this.redis.apply(from, next, change)
+					: this.redis.replace(expected, next));
 			if (found.status() == Status.ABSENT) {
 				if (this.mode == Mode.SHADOW && !isNew(base)) {
 					// A plain node has ended it.
@@ -141,9 +143,17 @@ final class OutageWrites {
 				return new WriteOutcome.Dropped();
 			}
 			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
-			expected = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
+			there = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
 		}
 		return contended(base.id(), cause);
+	}
+
+	/**
+	 * The state to make a change to. A copy that is older than what the request has read
+	 * came back with a Redis that had lost the newer one.
+	 */
+	private static SessionRecord newer(SessionRecord base, SessionRecord copy) {
+		return (copy.version() < base.version() && copy.unpersisted().isEmpty()) ? base : copy;
 	}
 
 	/**
@@ -151,12 +161,12 @@ final class OutageWrites {
 	 * in between.
 	 */
 	private WriteOutcome keepUnderNewId(SessionRecord base, SessionChange change, TierUnavailableException cause) {
-		SessionRecord expected = base;
+		SessionRecord there = base;
 		SessionRecord put = null;
 		String token = this.tokens.get();
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			SessionRecord from = expected;
-			SessionRecord next = underNewId(from, change, token);
+			SessionRecord expected = there;
+			SessionRecord next = underNewId(newer(base, expected), change, token);
 			SessionRecord before = put;
 			CopyOutcome found = this.redisCircuit
 				.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
@@ -164,13 +174,13 @@ final class OutageWrites {
 				break;
 			}
 			put = next;
-			found = this.redisCircuit.call(() -> this.redis.endUnpersisted(from.id(), from, keepFor(from)));
+			found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, keepFor(next)));
 			if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
-				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(from.id(), null, keepFor(from)));
+				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, keepFor(next)));
 			}
 			if (found.status() == Status.DONE) {
 				kept(next.id(), token);
-				kept(from.id(), "");
+				kept(base.id(), "");
 				return new WriteOutcome.Written(next);
 			}
 			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
@@ -180,7 +190,7 @@ final class OutageWrites {
 				this.redisCircuit.write(() -> this.redis.discard(orphan));
 				return new WriteOutcome.Dropped();
 			}
-			expected = hit.session();
+			there = hit.session();
 		}
 		return contended(base.id(), cause);
 	}

@@ -58,8 +58,8 @@ public final class CopyTrust {
 			}
 			this.state = new State(this.state.epoch() + (this.state.suspect() ? 0 : 1), true, true);
 		}
-		logger.warn("Redis may hold older sessions than the durable store ({}): its copies are checked one by one "
-				+ "until all have been compared.", reason);
+		logger.info("Redis may hold older sessions than the database ({}): its copies are checked one by one until all "
+				+ "have been compared.", reason);
 	}
 
 	/**
@@ -76,7 +76,7 @@ public final class CopyTrust {
 			this.state = new State(known.epoch(), false, false);
 		}
 		if (wasStale) {
-			logger.info("The copies in Redis agree with the durable store again.");
+			logger.info("The copies in Redis agree with the database.");
 		}
 	}
 

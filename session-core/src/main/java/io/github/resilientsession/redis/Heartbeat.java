@@ -4,6 +4,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 /**
  * What tells whether Redis still has the data that was agreed upon: a key that holds
  * which incarnation of Redis had been compared with the durable store, and a counter that
@@ -23,6 +26,8 @@ public final class Heartbeat {
 	 */
 	private static final Duration TTL = Duration.ofHours(6);
 
+	private static final Logger logger = LoggerFactory.getLogger(Heartbeat.class);
+
 	private final RedisLink link;
 
 	private final ScriptRunner scripts;
@@ -34,6 +39,8 @@ public final class Heartbeat {
 	private volatile Seen seen = new Seen("", 0);
 
 	private volatile boolean agreed;
+
+	private volatile boolean infoRefused;
 
 	private volatile String unpersistedNote = "";
 
@@ -57,6 +64,9 @@ public final class Heartbeat {
 				List.of(utf8(incarnation), ScriptRunner.ascii(lastBeat), ScriptRunner.ascii(TTL.toMillis())));
 		String status = ScriptRunner.status(answer);
 		this.agreed = status.equals("done");
+		if (!this.agreed) {
+			this.unpersistedNote = "";
+		}
 		switch (status) {
 			case "done" -> {
 				this.seen = new Seen(incarnation, (Long) answer.get(1));
@@ -70,7 +80,7 @@ public final class Heartbeat {
 					this.trust.believe(known);
 				}
 				else {
-					this.trust.stale("it is new to this application");
+					this.trust.stale("it has not been compared before");
 				}
 			}
 			case "back" -> this.trust.stale("older data has taken the place of newer");
@@ -84,9 +94,29 @@ public final class Heartbeat {
 	 * @throws RedisTierException if Redis does not answer
 	 */
 	public String incarnation() {
-		String server = this.link.await(this.link.commands().info("server"));
-		String replication = this.link.await(this.link.commands().info("replication"));
-		return field(server, "run_id") + "/" + field(replication, "master_replid");
+		return field(info("server"), "run_id") + "/" + field(info("replication"), "master_replid");
+	}
+
+	/**
+	 * A section of what Redis says of itself; empty if this user may not ask for it,
+	 * which managed services may have it.
+	 */
+	String info(String section) {
+		try {
+			return this.link.await(this.link.commands().info(section));
+		}
+		catch (RedisTierException ex) {
+			if (!String.valueOf(ex.getMessage()).contains("NOPERM")) {
+				throw ex;
+			}
+			if (!this.infoRefused) {
+				this.infoRefused = true;
+				logger.warn("Redis does not allow INFO for this user, so a restart of Redis with older data is only "
+						+ "noticed by a counter, and sessions that Redis lost are not put back before they are used. "
+						+ "Allow it with ACL SETUSER … +info.");
+			}
+			return "";
+		}
 	}
 
 	/**

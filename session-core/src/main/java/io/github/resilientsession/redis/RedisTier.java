@@ -361,10 +361,13 @@ public final class RedisTier implements AutoCloseable {
 	/**
 	 * How much of its memory Redis uses.
 	 * @return the part, from 0 to 1 or a little more, of {@code maxmemory}, or of the
-	 * machine's memory where that is not set
+	 * machine's memory where that is not set; 1 if Redis does not say
 	 */
 	public double memoryUsed() {
-		String info = this.link.await(this.link.commands().info("memory"));
+		String info = this.heartbeat.info("memory");
+		if (info.isEmpty()) {
+			return 1;
+		}
 		double limit = Heartbeat.number(info, "maxmemory");
 		return Heartbeat.number(info, "used_memory")
 				/ Math.max(1, (limit > 0) ? limit : Heartbeat.number(info, "total_system_memory"));
