@@ -10,6 +10,7 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,12 +39,11 @@ public final class Convergence {
 	/**
 	 * Make Redis agree with a state of a session: absent becomes this state, an older
 	 * copy is replaced, and a newer copy or a tombstone stays. What only the copy has is
-	 * committed first.
+	 * kept.
 	 * @param state the state that the durable store has
 	 * @return the state that Redis has been brought to, or which is newer
 	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
 	 * copy
-	 * @throws TierUnavailableException if what only the copy has could not be committed
 	 */
 	public SessionRecord converge(SessionRecord state) {
 		return converge(state, true);
@@ -54,8 +54,7 @@ public final class Convergence {
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			if (fill) {
 				CopyOutcome found = this.redis.putIfAbsent(target);
-				if (found.status() != Status.OTHER
-						|| (found.currentVersion() >= target.version() && !found.unpersisted())) {
+				if (found.status() != Status.OTHER || found.currentVersion() >= target.version()) {
 					return target;
 				}
 			}
@@ -68,21 +67,37 @@ public final class Convergence {
 				continue;
 			}
 			SessionRecord copy = hit.session();
+			if (copy.version() >= target.version()) {
+				return target;
+			}
 			if (!copy.unpersisted().isEmpty()) {
-				Commit commit = this.commits.commit(copy, SessionChange.none(copy), false);
-				if (commit == null) {
+				SessionRecord both = withUnpersisted(copy, target);
+				if (both == null) {
 					this.redis.end(copy.id(), copy.version() + 1);
 					return target;
 				}
-				target = commit.next();
+				target = both;
 			}
-			if (copy.version() >= target.version()
-					|| this.redis.replace(copy, target.accessedAt(copy.lastAccessedTime())).status() == Status.DONE) {
+			if (this.redis.replace(copy, target.accessedAt(copy.lastAccessedTime())).status() == Status.DONE) {
 				return target;
 			}
 		}
 		throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
 				"The copy of session " + SessionHash.of(state.id()) + " kept changing", null);
+	}
+
+	/**
+	 * A state together with what only an older copy has: committed or, if the durable
+	 * store does not take it now, still as something that only the copy has.
+	 */
+	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target) {
+		try {
+			Commit commit = this.commits.commit(copy, SessionChange.none(copy), false);
+			return (commit != null) ? commit.next() : null;
+		}
+		catch (TierUnavailableException ex) {
+			return target.with(copy);
+		}
 	}
 
 	/**
@@ -92,7 +107,6 @@ public final class Convergence {
 	 * @param state the state that the durable store has
 	 * @return whether Redis has been told; if not, it has to be told later
 	 * @throws RedisTierException if not even that works: Redis is not back
-	 * @throws TierUnavailableException if what only the copy has could not be committed
 	 */
 	public boolean convergeOrHide(SessionRecord state) {
 		return convergeOrHide(state, true);
@@ -105,7 +119,6 @@ public final class Convergence {
 	 * @param state a state that the durable store has had
 	 * @return whether Redis holds nothing older
 	 * @throws RedisTierException if Redis is not back
-	 * @throws TierUnavailableException if what only the copy has could not be committed
 	 */
 	public boolean replaceOlder(SessionRecord state) {
 		return convergeOrHide(state, false);

@@ -125,8 +125,8 @@ final class OutageWrites {
 			SessionRecord expected = there;
 			SessionRecord from = newer(base, expected);
 			SessionRecord next = from.withUnpersisted(change, token);
-			CopyOutcome found = this.redisCircuit.call(() -> (from == expected) ? this.redis.apply(from, next, change)
-					: this.redis.replace(expected, next));
+			CopyOutcome found = this.redisCircuit.call(() -> (from.version() == expected.version())
+					? this.redis.apply(from, next, change) : this.redis.replace(expected, next));
 			if (found.status() == Status.ABSENT) {
 				if (this.mode == Mode.SHADOW && !isNew(base)) {
 					// A plain node has ended it.

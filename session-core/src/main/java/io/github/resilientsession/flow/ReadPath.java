@@ -132,8 +132,9 @@ public final class ReadPath {
 			return (copy.version() >= hit.session().version()) ? new Lookup.Hit(copy) : converged(copy, hit);
 		}
 		if (row instanceof Lookup.Unavailable) {
-			// What the durable store never knew it could not deny either.
-			return (copy.version() == SessionRecord.UNVERSIONED) ? new Lookup.Hit(copy) : row;
+			// In a Redis that is new, nothing is old that the durable store never knew.
+			boolean never = copy.version() == SessionRecord.UNVERSIONED && this.redis.trust().state().fresh();
+			return never ? new Lookup.Hit(copy) : row;
 		}
 		if (row instanceof Lookup.Expired expired && copy.version() >= expired.session().version()) {
 			// It has been used since, of which the durable store does not know yet.

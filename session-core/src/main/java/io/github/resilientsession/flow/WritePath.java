@@ -227,8 +227,7 @@ public final class WritePath {
 
 	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
 		CopyOutcome found = this.redis.apply(base, next, change);
-		boolean stale = found.status() == Status.OTHER
-				&& (found.currentVersion() < next.version() || found.unpersisted());
+		boolean stale = found.status() == Status.OTHER && found.currentVersion() < next.version();
 		// In shadow mode an absent copy was ended by a plain node.
 		boolean gone = found.status() == Status.ABSENT && this.mode == Mode.ACTIVE;
 		if (stale || gone) {

@@ -131,6 +131,16 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 		return next.with(this.version, next.lastAccessedTime(), this.unpersisted.with(change, token));
 	}
 
+	/**
+	 * This state and what only an older copy has.
+	 * @param copy the copy
+	 * @return a record of this version that still names what is unpersisted
+	 */
+	public SessionRecord with(SessionRecord copy) {
+		SessionRecord both = copy.unpersisted().changeOf(copy).applyTo(this);
+		return both.with(this.version, both.lastAccessedTime(), copy.unpersisted());
+	}
+
 	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {
 		return new SessionRecord(this.id, newVersion, this.creationTime, access, this.maxInactiveInterval,
 				this.principalName, this.attributes, writes);

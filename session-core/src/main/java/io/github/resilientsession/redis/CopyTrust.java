@@ -17,7 +17,7 @@ public final class CopyTrust {
 
 	private static final Logger logger = LoggerFactory.getLogger(CopyTrust.class);
 
-	private volatile State state = new State(0, true, false);
+	private volatile State state = new State(0, true, false, false);
 
 	private volatile Runnable whenSuspected = () -> {
 	};
@@ -43,20 +43,23 @@ public final class CopyTrust {
 	 */
 	void lost() {
 		synchronized (this) {
-			this.state = new State(this.state.epoch() + 1, true, this.state.stale());
+			this.state = new State(this.state.epoch() + 1, true, this.state.stale(), false);
 		}
 		this.whenSuspected.run();
 	}
 
 	/**
 	 * Suspect the copies, since Redis does not have the data that was agreed upon.
+	 * @param fresh whether it has no trace of any such data
 	 */
-	void stale(String reason) {
+	void stale(boolean fresh, String reason) {
+		boolean known;
 		synchronized (this) {
-			if (this.state.stale()) {
-				return;
-			}
-			this.state = new State(this.state.epoch() + (this.state.suspect() ? 0 : 1), true, true);
+			known = this.state.stale();
+			this.state = new State(this.state.epoch() + (this.state.suspect() ? 0 : 1), true, true, fresh);
+		}
+		if (known) {
+			return;
 		}
 		logger.info("Redis may hold older sessions than the database ({}): its copies are checked one by one until all "
 				+ "have been compared.", reason);
@@ -73,7 +76,7 @@ public final class CopyTrust {
 				return;
 			}
 			wasStale = this.state.stale();
-			this.state = new State(known.epoch(), false, false);
+			this.state = new State(known.epoch(), false, false, false);
 		}
 		if (wasStale) {
 			logger.info("The copies in Redis agree with the database.");
@@ -87,8 +90,10 @@ public final class CopyTrust {
 	 * @param suspect whether a copy has to be checked before it is believed
 	 * @param stale whether that stays so until all copies have been compared with the
 	 * durable store
+	 * @param fresh whether Redis has no trace of ever having been compared, as far as is
+	 * known
 	 */
-	public record State(long epoch, boolean suspect, boolean stale) {
+	public record State(long epoch, boolean suspect, boolean stale, boolean fresh) {
 
 	}
 

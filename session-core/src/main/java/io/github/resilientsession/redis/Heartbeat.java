@@ -80,11 +80,11 @@ public final class Heartbeat {
 					this.trust.believe(known);
 				}
 				else {
-					this.trust.stale("it has not been compared before");
+					this.trust.stale(true, "it has not been compared before");
 				}
 			}
-			case "back" -> this.trust.stale("older data has taken the place of newer");
-			default -> this.trust.stale("it was restarted or replaced");
+			case "back" -> this.trust.stale(false, "older data has taken the place of newer");
+			default -> this.trust.stale(false, "it was restarted or replaced");
 		}
 	}
 

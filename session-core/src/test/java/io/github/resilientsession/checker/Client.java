@@ -65,7 +65,7 @@ final class Client {
 			took(life, "read", began, ended, Limits.READ);
 			if (session == null) {
 				record(life, "read", node, began, ended, "absent");
-				this.judge.absent(life, ended);
+				this.judge.absent(life, node, began, ended);
 				return new Answer(Outcome.ABSENT, null);
 			}
 			StringBuilder values = new StringBuilder("found");
@@ -73,7 +73,7 @@ final class Client {
 				.registers()
 				.forEach((register) -> values.append(' ').append(value(session, register.name())));
 			record(life, "read", node, began, ended, values.toString());
-			this.judge.found(life, began, ended, (attribute) -> value(session, attribute), settled);
+			this.judge.found(life, node, began, ended, (attribute) -> value(session, attribute), settled);
 			return new Answer(Outcome.DONE, session);
 		}
 		catch (RuntimeException ex) {

@@ -35,6 +35,11 @@ final class Judge {
 
 	static final String TAKEN_BACK = "at the stated limit: ";
 
+	/**
+	 * One node kept a write in Redis only, and another did not see Redis.
+	 */
+	static final String APART = "at the stated limit, nodes that could not see each other: ";
+
 	private final Timeline timeline;
 
 	private final Figures figures;
@@ -50,9 +55,10 @@ final class Judge {
 
 	/**
 	 * A read found nothing.
+	 * @param node who was asked
 	 * @param ended when it returned
 	 */
-	void absent(Life life, long ended) {
+	void absent(Life life, int node, long began, long ended) {
 		if (life.isEnding() || life.isWrittenOff()) {
 			return;
 		}
@@ -61,22 +67,27 @@ final class Judge {
 			life.writeOff();
 			return;
 		}
+		if (this.timeline.couldNotKnow(life.begun(), node, began, ended)) {
+			this.figures.count(APART + "absent");
+			return;
+		}
 		violation(ViolationKind.FALSE_LOGOUT, life, ended, ended, "the live session was reported as absent", "");
 		life.writeOff();
 	}
 
 	/**
 	 * A read found the session.
+	 * @param node who was asked
 	 * @param values the attributes that it read, by name; 0 for one that is not there
 	 * @param settled whether everything had healed long before the read
 	 */
-	void found(Life life, long began, long ended, Function<String, Long> values, boolean settled) {
+	void found(Life life, int node, long began, long ended, Function<String, Long> values, boolean settled) {
 		if (life.isWrittenOff()) {
 			return;
 		}
 		Ack death = life.ended();
 		if (death != null && death.at() < began) {
-			foundDead(life, death, began, ended);
+			foundDead(life, node, death, began, ended);
 			return;
 		}
 		for (Register register : life.session().registers()) {
@@ -85,14 +96,17 @@ final class Judge {
 				violation(ViolationKind.ROLLBACK, life, began, ended,
 						register.name() + " is " + value + ", which nobody has written", register.name() + value);
 			}
-			old(life, register, value, began, ended, settled);
+			old(life, node, register, value, began, ended, settled);
 		}
 	}
 
-	private void foundDead(Life life, Ack death, long began, long ended) {
+	private void foundDead(Life life, int node, Ack death, long began, long ended) {
 		if (this.timeline.isTakenBack(death)) {
 			takenBack(life, "sessions or ids ended");
 			life.writeOff();
+		}
+		else if (this.timeline.couldNotKnow(death, node, began, ended)) {
+			this.figures.count(APART + "found after its end");
 		}
 		else if (isWithinBound(death, began, ended)) {
 			this.figures.count(STALE_ENDED);
@@ -106,13 +120,24 @@ final class Judge {
 		}
 	}
 
-	private void old(Life life, Register register, long value, long began, long ended, boolean settled) {
+	private void old(Life life, int node, Register register, long value, long began, long ended, boolean settled) {
 		List<Ack> missing = new ArrayList<>(register.missing(value, began));
 		List<Ack> judged = missing.stream().filter(this.timeline::isTakenBack).toList();
 		if (!judged.isEmpty()) {
 			register.forget(judged);
 			judged.forEach((ack) -> takenBack(life, "writes"));
 			missing.removeAll(judged);
+		}
+		List<Ack> overwritten = missing.stream()
+			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.acks()))
+			.toList();
+		register.forget(overwritten);
+		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
+		missing.removeAll(overwritten);
+		long unknown = missing.stream().filter((ack) -> this.timeline.couldNotKnow(ack, node, began, ended)).count();
+		if (!missing.isEmpty() && unknown == missing.size()) {
+			this.figures.count(APART + "old");
+			return;
 		}
 		if (missing.isEmpty()) {
 			return;

@@ -58,6 +58,13 @@ final class Register {
 		return missing;
 	}
 
+	/**
+	 * All that is remembered.
+	 */
+	synchronized List<Ack> acks() {
+		return List.copyOf(this.acks);
+	}
+
 	synchronized boolean wasAttempted(long value) {
 		return value <= this.attempted;
 	}

@@ -21,6 +21,11 @@ final class Timeline {
 	private static final Duration PERSISTING = Duration.ofSeconds(2);
 
 	/**
+	 * How long a node that hears nothing from Redis takes to cut it off.
+	 */
+	private static final Duration NOTICING = Duration.ofSeconds(1);
+
+	/**
 	 * Stands for every node.
 	 */
 	static final int ALL_NODES = -1;
@@ -84,6 +89,28 @@ final class Timeline {
 		long persisted = plus(databaseBack(ack), PERSISTING);
 		return this.losses.stream()
 			.anyMatch((loss) -> loss.to >= ack.began() && loss.from <= persisted && ack.at() >= loss.writtenAfter);
+	}
+
+	/**
+	 * Whether a node could not know of an acknowledgement, by the stated limit: the node
+	 * that gave it had kept it in Redis only, and this one did not see Redis before that
+	 * was persisted.
+	 */
+	boolean couldNotKnow(Ack ack, int node, long from, long to) {
+		return ack.unpersisted() && from <= plus(databaseBack(ack), PERSISTING)
+				&& this.redisCutOff.stream()
+					.anyMatch((period) -> period.node == node
+							&& period.meets(from - NOTICING.toNanos(), to + NOTICING.toNanos()));
+	}
+
+	/**
+	 * Whether an acknowledged value may have been overwritten by an earlier one, by the
+	 * stated limit: the node that gave it could not know of the earlier one, which is
+	 * persisted later.
+	 */
+	boolean mayBeOverwritten(Ack ack, List<Ack> earlier) {
+		return earlier.stream()
+			.anyMatch((other) -> other.value() < ack.value() && couldNotKnow(other, ack.node(), ack.began(), ack.at()));
 	}
 
 	private long databaseBack(Ack ack) {
