@@ -9,7 +9,9 @@ package io.github.resilientsession.checker;
  * @param at when it was acknowledged
  * @param unpersisted whether the node said, before it acknowledged, that only Redis has
  * it
+ * @param blind whether that node did not get through to Redis, when it wrote or when it
+ * read what it wrote to
  */
-record Ack(long value, int node, long began, long at, boolean unpersisted) {
+record Ack(long value, int node, long began, long at, boolean unpersisted, boolean blind) {
 
 }

@@ -58,6 +58,7 @@ final class Client {
 		if (called == null) {
 			return new Answer(Outcome.FAILED, null);
 		}
+		NodeWatch.beforeRead();
 		long began = this.timeline.now();
 		try {
 			ResilientSession session = called.repository.findById(life.id());
@@ -65,7 +66,7 @@ final class Client {
 			took(life, "read", began, ended, Limits.READ);
 			if (session == null) {
 				record(life, "read", node, began, ended, "absent");
-				this.judge.absent(life, node, began, ended);
+				this.judge.absent(life, NodeWatch.wasBlind(), began, ended);
 				return new Answer(Outcome.ABSENT, null);
 			}
 			StringBuilder values = new StringBuilder("found");
@@ -73,7 +74,8 @@ final class Client {
 				.registers()
 				.forEach((register) -> values.append(' ').append(value(session, register.name())));
 			record(life, "read", node, began, ended, values.toString());
-			this.judge.found(life, node, began, ended, (attribute) -> value(session, attribute), settled);
+			this.judge.found(life, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
+					settled);
 			return new Answer(Outcome.DONE, session);
 		}
 		catch (RuntimeException ex) {
@@ -99,7 +101,7 @@ final class Client {
 				this.figures.count("acknowledged while the session ended");
 			}
 			else {
-				register.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted()));
+				register.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
 			}
 		});
 	}
@@ -155,7 +157,7 @@ final class Client {
 					life.session().live(new Life(life.session(), next, ack));
 				});
 		if (outcome != Outcome.DONE) {
-			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false);
+			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false, false);
 			life.session().doubt(new Life(life.session(), next, unacknowledged));
 		}
 		return outcome;
@@ -174,7 +176,7 @@ final class Client {
 			boolean unpersisted = NodeWatch.wasUnpersisted();
 			took(life, what.split(" ")[0], began, ended, limit);
 			record(life, what, node, began, ended, unpersisted ? "acknowledged, in Redis only" : "acknowledged");
-			acknowledged.with(new Ack(0, node, began, ended, unpersisted));
+			acknowledged.with(new Ack(0, node, began, ended, unpersisted, NodeWatch.wasBlind()));
 			this.figures.count("acknowledged: " + what.split(" ")[0]);
 			if (unpersisted) {
 				this.figures.count("acknowledged in Redis only");

@@ -10,6 +10,8 @@ final class NodeWatch implements SessionStoreListener, AutoCloseable {
 
 	private static final ThreadLocal<Boolean> UNPERSISTED = ThreadLocal.withInitial(() -> false);
 
+	private static final ThreadLocal<Boolean> BLIND = ThreadLocal.withInitial(() -> false);
+
 	private final Timeline timeline;
 
 	private final int node;
@@ -31,6 +33,21 @@ final class NodeWatch implements SessionStoreListener, AutoCloseable {
 	}
 
 	/**
+	 * To be called before a read, which the thread's next write goes with.
+	 */
+	static void beforeRead() {
+		BLIND.set(false);
+	}
+
+	/**
+	 * Whether the last read of this thread, or a write since, did not get through to
+	 * Redis.
+	 */
+	static boolean wasBlind() {
+		return BLIND.get();
+	}
+
+	/**
 	 * Whether the write of this thread is kept in Redis only.
 	 */
 	static boolean wasUnpersisted() {
@@ -40,6 +57,16 @@ final class NodeWatch implements SessionStoreListener, AutoCloseable {
 	@Override
 	public void onUnpersisted() {
 		UNPERSISTED.set(true);
+	}
+
+	@Override
+	public void onRedisUnavailable() {
+		BLIND.set(true);
+	}
+
+	@Override
+	public void onRedisPending() {
+		BLIND.set(true);
 	}
 
 	@Override

@@ -138,7 +138,7 @@ final class Recovery {
 			life.goesOn();
 			session.live(life);
 			if (perhaps != null) {
-				perhaps.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false));
+				perhaps.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
 				this.graveyard.add(perhaps);
 			}
 			this.figures.count("in doubt: had not ended");
@@ -155,7 +155,7 @@ final class Recovery {
 				return false;
 			}
 		}
-		life.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false));
+		life.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
 		this.graveyard.add(life);
 		session.live((perhaps != null) ? perhaps : life);
 		this.figures.count("in doubt: had ended");

@@ -72,12 +72,12 @@ final class RedisFaults {
 	}
 
 	private void losing(Runnable loss) {
-		long from = this.timeline.now();
+		Timeline.Loss lost = this.timeline.redisLoses(Long.MIN_VALUE);
 		try {
 			loss.run();
 		}
 		finally {
-			this.timeline.redisLost(Long.MIN_VALUE, from, this.timeline.now());
+			lost.end();
 		}
 	}
 
@@ -85,9 +85,9 @@ final class RedisFaults {
 		long writtenAfter = this.timeline.now();
 		Path snapshot = redis().snapshot();
 		over.await(LAG_MILLIS, TimeUnit.MILLISECONDS);
-		long from = this.timeline.now();
+		Timeline.Loss lost = this.timeline.redisLoses(writtenAfter);
 		redis().restartFrom(snapshot);
-		this.timeline.redisLost(writtenAfter, from, this.timeline.now());
+		lost.end();
 		Files.deleteIfExists(snapshot);
 	}
 
@@ -105,17 +105,17 @@ final class RedisFaults {
 		long writtenAfter = this.timeline.now();
 		replica.call(RedisCommands::replicaofNoOne);
 		over.await(LAG_MILLIS, TimeUnit.MILLISECONDS);
-		long from = this.timeline.now();
+		Timeline.Loss lost = this.timeline.redisLoses(writtenAfter);
 		master.kill();
 		this.cluster.promote(replica);
-		this.timeline.redisLost(writtenAfter, from, this.timeline.now());
+		lost.end();
 	}
 
 	/**
 	 * Foreign keys without end, in a memory that has room for few.
 	 */
 	private void flood(CountDownLatch over) throws InterruptedException {
-		long from = this.timeline.now();
+		Timeline.Loss lost = this.timeline.redisLoses(Long.MIN_VALUE);
 		try {
 			this.cluster.administer((redis) -> {
 				long used = redis.info("memory")
@@ -146,7 +146,7 @@ final class RedisFaults {
 			}
 		}
 		finally {
-			this.timeline.redisLost(Long.MIN_VALUE, from, this.timeline.now());
+			lost.end();
 		}
 	}
 

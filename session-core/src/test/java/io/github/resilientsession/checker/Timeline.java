@@ -21,11 +21,6 @@ final class Timeline {
 	private static final Duration PERSISTING = Duration.ofSeconds(2);
 
 	/**
-	 * How long a node that hears nothing from Redis takes to cut it off.
-	 */
-	private static final Duration NOTICING = Duration.ofSeconds(1);
-
-	/**
 	 * Stands for every node.
 	 */
 	static final int ALL_NODES = -1;
@@ -63,11 +58,12 @@ final class Timeline {
 	}
 
 	/**
-	 * Redis lost everything that was written after a certain time, at some moment of a
-	 * period.
+	 * Redis loses what was written after a certain time, from now until that is ended.
 	 */
-	void redisLost(long writtenAfter, long from, long to) {
-		this.losses.add(new Loss(writtenAfter, from, to));
+	Loss redisLoses(long writtenAfter) {
+		Loss loss = new Loss(writtenAfter, now());
+		this.losses.add(loss);
+		return loss;
 	}
 
 	/**
@@ -92,15 +88,12 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether a node could not know of an acknowledgement, by the stated limit: the node
-	 * that gave it had kept it in Redis only, and this one did not see Redis before that
-	 * was persisted.
+	 * Whether one who did not get through to Redis could not know of an acknowledgement,
+	 * by the stated limit: the node that gave it had kept it in Redis only, and it was
+	 * not persisted yet.
 	 */
-	boolean couldNotKnow(Ack ack, int node, long from, long to) {
-		return ack.unpersisted() && from <= plus(databaseBack(ack), PERSISTING)
-				&& this.redisCutOff.stream()
-					.anyMatch((period) -> period.node == node
-							&& period.meets(from - NOTICING.toNanos(), to + NOTICING.toNanos()));
+	boolean couldNotKnow(Ack ack, boolean blind, long at) {
+		return blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
 	}
 
 	/**
@@ -110,7 +103,7 @@ final class Timeline {
 	 */
 	boolean mayBeOverwritten(Ack ack, List<Ack> earlier) {
 		return earlier.stream()
-			.anyMatch((other) -> other.value() < ack.value() && couldNotKnow(other, ack.node(), ack.began(), ack.at()));
+			.anyMatch((other) -> other.value() < ack.value() && couldNotKnow(other, ack.blind(), ack.began()));
 	}
 
 	private long databaseBack(Ack ack) {
@@ -187,7 +180,25 @@ final class Timeline {
 
 	}
 
-	private record Loss(long writtenAfter, long from, long to) {
+	/**
+	 * A loss of data, at some moment or all the time from one moment to another.
+	 */
+	final class Loss {
+
+		private final long writtenAfter;
+
+		private final long from;
+
+		private volatile long to = Long.MAX_VALUE;
+
+		private Loss(long writtenAfter, long from) {
+			this.writtenAfter = writtenAfter;
+			this.from = from;
+		}
+
+		void end() {
+			this.to = now();
+		}
 
 	}
 
