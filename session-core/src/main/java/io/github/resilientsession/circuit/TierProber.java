@@ -40,6 +40,8 @@ public final class TierProber implements AutoCloseable {
 
 	private int flaps;
 
+	private int failures;
+
 	private final Thread thread;
 
 	/**
@@ -123,6 +125,7 @@ public final class TierProber implements AutoCloseable {
 	private boolean probeOnce() {
 		try {
 			this.probe.run();
+			this.failures = 0;
 			if (this.circuit.isOpen()) {
 				settleAndClose();
 			}
@@ -131,7 +134,8 @@ public final class TierProber implements AutoCloseable {
 		// Also an Error: without its prober a circuit would stay open forever.
 		catch (RuntimeException | Error ex) {
 			logger.debug("Probe failed", ex);
-			if (this.firstProbe.getCount() > 0 || this.circuit.isOpen()) {
+			// A node that only reads might never notice that nobody can write any more.
+			if (this.firstProbe.getCount() > 0 || this.circuit.isOpen() || ++this.failures > 1) {
 				// Let no request find out what is known at the start.
 				this.circuit.cutOff(ex);
 			}

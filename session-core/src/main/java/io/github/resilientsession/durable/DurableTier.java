@@ -180,7 +180,21 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
 			@Nullable String persistedWrites) {
-		return this.rows.update(next, principal, redisPending, persistedWrites);
+		return update(next, next.version() - 1, principal, redisPending, persistedWrites);
+	}
+
+	/**
+	 * Update a session, if it is active and of a certain version.
+	 * @param next the session's next state
+	 * @param expectedVersion the version that it must have
+	 * @param principal its new principal, or {@code null} to keep the one it has
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
+	 * @return whether the session was of that version
+	 */
+	public boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
+			boolean redisPending, @Nullable String persistedWrites) {
+		return this.rows.update(next, expectedVersion, principal, redisPending, persistedWrites);
 	}
 
 	/**
@@ -193,7 +207,22 @@ public final class DurableTier implements AutoCloseable {
 	 * @return whether the old row was active and of the version before
 	 */
 	public boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
-		return this.rows.changeId(oldId, next, this.clock.instant(), redisPending, persistedWrites);
+		return changeId(oldId, next.version() - 1, next, redisPending, persistedWrites);
+	}
+
+	/**
+	 * Give a session another id, if it is of a certain version.
+	 * @param oldId the id so far
+	 * @param expectedVersion the version that it must have
+	 * @param next the session's next state, with its new id
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites as for
+	 * {@link #changeId(String, SessionRecord, boolean, String)}
+	 * @return whether the old row was active and of that version
+	 */
+	public boolean changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
+			@Nullable String persistedWrites) {
+		return this.rows.changeId(oldId, expectedVersion, next, this.clock.instant(), redisPending, persistedWrites);
 	}
 
 	/**

@@ -176,8 +176,8 @@ final class SessionRows {
 		statement.setBoolean(10, redisPending);
 	}
 
-	boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
-			@Nullable String persistedWrites) {
+	boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
+			boolean redisPending, @Nullable String persistedWrites) {
 		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
 		return this.statements.execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
@@ -194,7 +194,7 @@ final class SessionRows {
 				statement.setString(i++, SessionRow.principalColumn(principal.name()));
 			}
 			statement.setString(i++, next.id());
-			statement.setLong(i, next.version() - 1);
+			statement.setLong(i, expectedVersion);
 			return statement.executeUpdate() == 1;
 		});
 	}
@@ -214,7 +214,7 @@ final class SessionRows {
 	/**
 	 * End one row and insert another, both or none.
 	 */
-	boolean changeId(String oldId, SessionRecord next, Instant now, boolean redisPending,
+	boolean changeId(String oldId, long expectedVersion, SessionRecord next, Instant now, boolean redisPending,
 			@Nullable String persistedWrites) {
 		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
@@ -224,7 +224,7 @@ final class SessionRows {
 				end.setBoolean(2, redisPending);
 				end.setLong(3, now.toEpochMilli());
 				end.setString(4, oldId);
-				end.setLong(5, next.version() - 1);
+				end.setLong(5, expectedVersion);
 				setActive(insert, next, redisPending, persistedWrites);
 				insert.setString(12, oldId);
 				boolean changed = end.executeUpdate() == 1 && Statements.inserted(insert);

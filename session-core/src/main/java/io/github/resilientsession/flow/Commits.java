@@ -45,15 +45,18 @@ final class Commits {
 
 	private final DurableSettings settings;
 
+	private final Duration maxSessionLife;
+
 	private final Clock clock;
 
 	private final SessionStoreListener listener;
 
-	Commits(DurableTier durable, TierCircuit circuit, DurableSettings settings, Clock clock,
+	Commits(DurableTier durable, TierCircuit circuit, DurableSettings settings, Duration maxSessionLife, Clock clock,
 			SessionStoreListener listener) {
 		this.durable = durable;
 		this.circuit = circuit;
 		this.settings = settings;
+		this.maxSessionLife = maxSessionLife;
 		this.clock = clock;
 		this.listener = listener;
 	}
@@ -76,8 +79,11 @@ final class Commits {
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
-			SessionRecord next = whole.applyTo(current);
-			if (write(current.id(), inStore, next, whole, pending, tokens)) {
+			// Higher than any that a copy can have, also if the durable store has lost
+			// commits.
+			long version = Math.max(base.version(), current.version()) + 1;
+			SessionRecord next = whole.applyTo(current).withVersion(version);
+			if (write(current, inStore, next, whole, pending, tokens)) {
 				return new Commit(next, attempt == 0);
 			}
 			pause(attempt);
@@ -140,16 +146,22 @@ final class Commits {
 		}
 	}
 
-	private boolean write(String currentId, boolean inStore, SessionRecord next, SessionChange change, boolean pending,
-			@Nullable String tokens) {
+	private boolean write(SessionRecord current, boolean inStore, SessionRecord next, SessionChange change,
+			boolean pending, @Nullable String tokens) {
 		return this.circuit.call(() -> {
+			boolean moved = !current.id().equals(next.id());
 			if (!inStore) {
-				return this.durable.insert(next, pending, tokens);
+				boolean inserted = this.durable.insert(next, pending, tokens);
+				if (inserted && moved) {
+					// Or a slower request would store the session under its old id.
+					this.durable.end(current.id(), pending, this.maxSessionLife);
+				}
+				return inserted;
 			}
-			if (!currentId.equals(next.id())) {
-				return this.durable.changeId(currentId, next, pending, tokens);
+			if (moved) {
+				return this.durable.changeId(current.id(), current.version(), next, pending, tokens);
 			}
-			return this.durable.update(next, change.principal(), pending, tokens);
+			return this.durable.update(next, current.version(), change.principal(), pending, tokens);
 		});
 	}
 

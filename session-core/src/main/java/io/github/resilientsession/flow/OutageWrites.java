@@ -230,9 +230,10 @@ final class OutageWrites {
 	 * Let every node know that there are unpersisted copies, before there are.
 	 */
 	private void note() {
-		if (this.redis.heartbeat().unpersistedNote().isEmpty()) {
-			this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(this.tokens.get()));
-		}
+		// Another one each time: a node that has looked at all copies before takes back
+		// only
+		// the note that it knew.
+		this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(this.tokens.get()));
 	}
 
 	/**

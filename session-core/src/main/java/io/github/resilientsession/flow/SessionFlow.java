@@ -42,7 +42,8 @@ public final class SessionFlow implements AutoCloseable {
 			ClusterClock clock, SessionStoreListener listener) {
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
 				listener);
-		Commits commits = new Commits(durable, durableCircuit, settings.durable(), clock, listener);
+		Commits commits = new Commits(durable, durableCircuit, settings.durable(), settings.outage().maxSessionLife(),
+				clock, listener);
 		this.convergence = new Convergence(redis, commits);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), tokens,
 				listener);

@@ -19,6 +19,7 @@ import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.flow.WritePath;
 import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionHash;
 import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyPage;
 import io.github.resilientsession.redis.CopyState;
@@ -172,17 +173,13 @@ public final class Resync implements AutoCloseable {
 			this.lastNoteRun = System.nanoTime();
 			// Before anything is looked at: what Redis is then may be another.
 			String incarnation = this.redisCircuit.call(this.redis.heartbeat()::incarnation);
-			Position position = Position.of(left, incarnation);
-			if (!position.compared()) {
-				compareAll(position);
-			}
+			compareAll(Position.of(left, incarnation, note, this.clock.millis()));
 			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
 			if (lost) {
 				this.redisCircuit.write(() -> this.redis.heartbeat().agree(incarnation, this.clock.millis()));
 				this.agreed.run();
-				warmUp(new Position(incarnation, true, CopyPage.START));
+				warmUp();
 			}
-			renew(Position.NONE);
 		}
 		finally {
 			this.progress = this.progress.ended();
@@ -200,7 +197,7 @@ public final class Resync implements AutoCloseable {
 			long repaired = page.ids().isEmpty() ? 0 : compare(page.ids());
 			cursor = page.cursor();
 			this.progress = this.progress.plusCompared(page.ids().size(), repaired);
-			renew(new Position(from.incarnation(), false, cursor));
+			renew(from.at(cursor, this.clock.millis()));
 			pause(page.ids().size());
 		}
 		while (!cursor.equals(CopyPage.START));
@@ -227,7 +224,9 @@ public final class Resync implements AutoCloseable {
 			CopyState copy = entry.getValue();
 			RowVersion row = rows.get(id);
 			if (copy.unpersisted()) {
-				this.writePath.persist(id);
+				if (!persist(id) && row != null) {
+					older.add(id);
+				}
 				repaired++;
 			}
 			else if (!copy.isTombstone()) {
@@ -245,6 +244,23 @@ public final class Resync implements AutoCloseable {
 		this.redisCircuit.write(() -> this.redis.endAll(ended));
 		converge(older);
 		return repaired + ended.size() + older.size();
+	}
+
+	/**
+	 * One session that cannot be persisted must not keep all others from being trusted.
+	 */
+	private boolean persist(String id) {
+		try {
+			this.writePath.persist(id);
+			return true;
+		}
+		catch (TierUnavailableException ex) {
+			if (this.redisCircuit.isOpen() || this.durableCircuit.isOpen()) {
+				throw ex;
+			}
+			logger.debug("Session {} could not be persisted", SessionHash.of(id), ex);
+			return false;
+		}
 	}
 
 	/**
@@ -271,10 +287,10 @@ public final class Resync implements AutoCloseable {
 		Map<String, Lookup> rows = this.durableCircuit.call(() -> this.durable.load(ids));
 		rows.forEach((id, row) -> {
 			if (row instanceof Lookup.Hit hit) {
-				this.redisCircuit.call(() -> this.convergence.converge(hit.session()));
+				this.redisCircuit.call(() -> this.convergence.convergeOrHide(hit.session()));
 			}
 			else if (row instanceof Lookup.Expired expired) {
-				this.redisCircuit.call(() -> this.convergence.converge(expired.session()));
+				this.redisCircuit.call(() -> this.convergence.convergeOrHide(expired.session()));
 			}
 			else if (row instanceof Lookup.Ended) {
 				this.redisCircuit.write(() -> this.redis.end(id, 1));
@@ -293,8 +309,8 @@ public final class Resync implements AutoCloseable {
 	/**
 	 * Put sessions back that Redis has lost.
 	 */
-	private void warmUp(Position done) throws InterruptedException {
-		renew(done);
+	private void warmUp() throws InterruptedException {
+		renew(Position.NONE);
 		pause(CALM);
 		RecentPage.Position position = null;
 		do {
@@ -314,7 +330,7 @@ public final class Resync implements AutoCloseable {
 				.count();
 			this.progress = this.progress.plusPutBack(put);
 			position = page.next();
-			renew(done);
+			renew(Position.NONE);
 			pause(page.sessions().size());
 		}
 		while (position != null);
@@ -334,6 +350,9 @@ public final class Resync implements AutoCloseable {
 
 	private void releaseLease() {
 		try {
+			// Only a node that dies leaves its position behind.
+			this.durableCircuit
+				.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, Position.NONE.text()));
 			this.durableCircuit.write(() -> this.durable.releaseLease(LEASE, this.owner));
 		}
 		catch (TierUnavailableException ex) {
@@ -401,26 +420,34 @@ public final class Resync implements AutoCloseable {
 	}
 
 	/**
-	 * Where a resync is, for the node that goes on with it.
+	 * Where a comparison is, for the node that goes on with it.
 	 *
 	 * @param incarnation the Redis that it is about
-	 * @param compared whether all copies have been compared
-	 * @param cursor where in Redis's keys it is, if not
+	 * @param note the note of unpersisted writes that it is about
+	 * @param cursor where in Redis's keys it is
+	 * @param at when it was there, in milliseconds since the epoch: only what its node
+	 * has just left is gone on with
 	 */
-	private record Position(String incarnation, boolean compared, String cursor) {
+	private record Position(String incarnation, String note, String cursor, long at) {
 
-		static final Position NONE = new Position("", false, "");
+		static final Position NONE = new Position("", "", CopyPage.START, 0);
 
-		static Position of(String text, String incarnation) {
+		static Position of(String text, String incarnation, String note, long now) {
 			String[] parts = text.split(" ", -1);
-			if (parts.length == 3 && parts[0].equals(incarnation)) {
-				return new Position(incarnation, Boolean.parseBoolean(parts[1]), parts[2]);
+			if (parts.length == 4 && parts[0].equals(incarnation) && parts[1].equals(note)
+					&& now - Long.parseLong(parts[3]) < 4 * LEASE_TIME.toMillis()) {
+				return new Position(incarnation, note, parts[2], now);
 			}
-			return new Position(incarnation, false, CopyPage.START);
+			return new Position(incarnation, note, CopyPage.START, now);
+		}
+
+		Position at(String nextCursor, long now) {
+			return new Position(this.incarnation, this.note, nextCursor, now);
 		}
 
 		String text() {
-			return this.incarnation.isEmpty() ? "" : this.incarnation + " " + this.compared + " " + this.cursor;
+			return this.incarnation.isEmpty() ? ""
+					: this.incarnation + " " + this.note + " " + this.cursor + " " + this.at;
 		}
 
 	}

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,12 @@ final class CopyFormat {
 	CopyFormat(AttributeCodec codec, TtlPolicy ttlPolicy) {
 		this.codec = codec;
 		this.ttlPolicy = ttlPolicy;
+		if (!Arrays.equals(encode(1L), encode(1L))) {
+			throw new IllegalArgumentException("The serializer " + codec.serializer().getClass().getName()
+					+ " writes the same value differently each time, for example because it encrypts with a salt. Copies in "
+					+ "Redis are compared by their bytes. Use a serializer that always writes the same, and encrypt "
+					+ "attributes one by one where they are set.");
+		}
 	}
 
 	List<byte[]> fieldsOf(SessionRecord session) {

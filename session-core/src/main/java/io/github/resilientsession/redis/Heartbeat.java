@@ -26,6 +26,11 @@ public final class Heartbeat {
 	 */
 	private static final Duration TTL = Duration.ofHours(6);
 
+	/**
+	 * What every Redis is that does not say.
+	 */
+	private static final String UNKNOWN = "unknown/unknown";
+
 	private static final Logger logger = LoggerFactory.getLogger(Heartbeat.class);
 
 	private final RedisLink link;
@@ -64,17 +69,24 @@ public final class Heartbeat {
 				List.of(utf8(incarnation), ScriptRunner.ascii(lastBeat), ScriptRunner.ascii(TTL.toMillis())));
 		String status = ScriptRunner.status(answer);
 		this.agreed = status.equals("done");
-		if (!this.agreed) {
-			this.unpersistedNote = "";
-		}
 		switch (status) {
 			case "done" -> {
+				if (!last.incarnation().isEmpty() && !last.incarnation().equals(incarnation)) {
+					// All copies had been compared before this node came here: what it
+					// told
+					// the other Redis since then is not among them.
+					agree("", 0);
+					this.agreed = false;
+					this.seen = new Seen(incarnation, 0);
+					this.trust.stale(false, "this node has talked to another one until now");
+					return;
+				}
 				this.seen = new Seen(incarnation, (Long) answer.get(1));
 				this.unpersistedNote = new String(ScriptRunner.bytes(answer, 2), StandardCharsets.UTF_8);
 				this.trust.believe(known);
 			}
 			case "lost" -> {
-				if (last.incarnation().equals(incarnation) && !known.stale()) {
+				if (last.incarnation().equals(incarnation) && !incarnation.equals(UNKNOWN) && !known.stale()) {
 					// The same Redis, of which keys were deleted: that makes no copy
 					// older.
 					this.trust.believe(known);
@@ -83,8 +95,14 @@ public final class Heartbeat {
 					this.trust.stale(true, "it has not been compared before");
 				}
 			}
-			case "back" -> this.trust.stale(false, "older data has taken the place of newer");
-			default -> this.trust.stale(false, "it was restarted or replaced");
+			case "back" -> {
+				this.seen = new Seen(incarnation, 0);
+				this.trust.stale(false, "older data has taken the place of newer");
+			}
+			default -> {
+				this.seen = new Seen(incarnation, 0);
+				this.trust.stale(false, "it was restarted or replaced");
+			}
 		}
 	}
 
@@ -146,7 +164,7 @@ public final class Heartbeat {
 	 * @param note a text never used before
 	 */
 	public void noteUnpersisted(String note) {
-		this.scripts.run(Script.FLAG, this.key, List.of(new byte[0], utf8(note)));
+		this.scripts.run(Script.FLAG, this.key, List.of(new byte[0], utf8(note), ScriptRunner.ascii(TTL.toMillis())));
 		this.unpersistedNote = note;
 	}
 
@@ -155,7 +173,7 @@ public final class Heartbeat {
 	 * @param note what {@link #unpersistedNote()} was before all copies were looked at
 	 */
 	public void forgetUnpersisted(String note) {
-		this.scripts.run(Script.FLAG, this.key, List.of(utf8(note), new byte[0]));
+		this.scripts.run(Script.FLAG, this.key, List.of(utf8(note), new byte[0], ScriptRunner.ascii(TTL.toMillis())));
 	}
 
 	/**

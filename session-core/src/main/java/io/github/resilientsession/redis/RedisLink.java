@@ -30,6 +30,8 @@ final class RedisLink implements AutoCloseable {
 
 	private final ReentrantLock connecting = new ReentrantLock();
 
+	private boolean listening;
+
 	private volatile @Nullable LettuceConnection connection;
 
 	private volatile @Nullable RedisClusterAsyncCommands<byte[], byte[]> commands;
@@ -46,6 +48,27 @@ final class RedisLink implements AutoCloseable {
 	}
 
 	/**
+	 * Let go of a connection that has been silent for long. A connection whose other end
+	 * has vanished without a word is not replaced by itself for a quarter of an hour.
+	 */
+	void disconnect() {
+		this.connecting.lock();
+		try {
+			LettuceConnection made = this.connection;
+			this.commands = null;
+			this.connection = null;
+			this.whenLost.run();
+			if (made != null) {
+				made.close();
+				this.connections.resetConnection();
+			}
+		}
+		finally {
+			this.connecting.unlock();
+		}
+	}
+
+	/**
 	 * Connect, unless connected already; may take as long as connecting takes.
 	 */
 	void connect() {
@@ -58,14 +81,17 @@ final class RedisLink implements AutoCloseable {
 				this.connections.start();
 				// Lettuce tells of a disconnect before it begins to reconnect, and so
 				// before anything is asked of what answers next.
-				this.connections.getRequiredNativeClient().addListener(new RedisConnectionStateListener() {
+				if (!this.listening) {
+					this.connections.getRequiredNativeClient().addListener(new RedisConnectionStateListener() {
 
-					@Override
-					public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
-						RedisLink.this.whenLost.run();
-					}
+						@Override
+						public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
+							RedisLink.this.whenLost.run();
+						}
 
-				});
+					});
+					this.listening = true;
+				}
 				LettuceConnection made = (LettuceConnection) this.connections.getConnection();
 				this.commands = made.getNativeConnection();
 				this.connection = made;

@@ -50,6 +50,11 @@ public final class RedisTier implements AutoCloseable {
 
 	private static final int MAX_TOUCH_ATTEMPTS = 5;
 
+	/**
+	 * After so many a new connection is tried.
+	 */
+	private static final int MAX_FAILED_PROBES = 20;
+
 	private static final Logger logger = LoggerFactory.getLogger(RedisTier.class);
 
 	private final RedisLink link;
@@ -72,6 +77,8 @@ public final class RedisTier implements AutoCloseable {
 		.maximumSize(1_000)
 		.expireAfterWrite(Duration.ofHours(1))
 		.build();
+
+	private int failedProbes;
 
 	/**
 	 * Create a tier that is not connected yet: {@link #probe()} connects.
@@ -379,7 +386,20 @@ public final class RedisTier implements AutoCloseable {
 	 * For a background thread.
 	 */
 	public void probe() {
-		this.link.connect();
+		try {
+			this.link.connect();
+			ask();
+			this.failedProbes = 0;
+		}
+		catch (RedisTierException ex) {
+			if (++this.failedProbes % MAX_FAILED_PROBES == 0) {
+				this.link.disconnect();
+			}
+			throw ex;
+		}
+	}
+
+	private void ask() {
 		// A write to a key that does not exist: refused by a read-only replica, though
 		// not by a Redis that is out of memory.
 		this.link.await(this.link.commands().pexpire(utf8(this.settings.keyPrefix() + "probe"), 1));

@@ -1,6 +1,7 @@
 -- Notes that no copy in Redis is older than the durable store. ARGV: 2 the incarnation that Redis was while that was made
--- sure of, 3 a beat higher than any before, 4 TTL in ms.
-redis.call('DEL', KEYS[1])
+-- sure of, or '' to take the note back, 3 a beat higher than any before, 4 TTL in ms. Other fields stay. PEXPIRE comes
+-- first, since a Redis that is out of memory refuses a script only if its first write takes memory.
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('HSET', KEYS[1], 'incarnation', ARGV[2], 'beat', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {'done'}

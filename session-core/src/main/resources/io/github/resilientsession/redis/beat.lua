@@ -9,7 +9,7 @@ if found[1] ~= ARGV[2] then
 end
 if tonumber(found[2]) < tonumber(ARGV[3]) then
   -- Older data has come back unnoticed by those who look at the incarnation only: let them see it too.
-  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'incarnation', '')
   return {'back'}
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
