@@ -33,8 +33,10 @@ class CheckerTests {
 	@Test
 	void nodesWithoutPendingMark_readOldStatesAndReviveSessions() throws Exception {
 		WithoutProtection variant = WithoutProtection.pendingMark();
-		// Few writes, since the next one of a node that sees Redis repairs the copy.
-		assertThat(run(variant, cutOffFromRedis(), 2_000, 20)).contains(ViolationKind.RESURRECTION)
+		// Few writes, since the next one of a node that sees Redis repairs the copy. And
+		// the
+		// node must not live to tell by itself.
+		assertThat(run(variant, cutOffFromRedisAndCrashed(), 2_000, 20)).contains(ViolationKind.RESURRECTION)
 			.containsAnyOf(ViolationKind.ROLLBACK, ViolationKind.LOST_WRITE);
 		assertThat(variant.changes()).isPositive();
 	}
@@ -74,6 +76,11 @@ class CheckerTests {
 	 */
 	private static List<Incident> cutOffFromRedis() {
 		return List.of(incident(FaultKind.NODE_CUT_OFF_FROM_REDIS, FaultKind.REDIS_SCRIPTS_FLUSHED, 6_000));
+	}
+
+	private static List<Incident> cutOffFromRedisAndCrashed() {
+		return List.of(new Incident(1, Duration.ofMillis(100), Duration.ofSeconds(6), FaultKind.NODE_CUT_OFF_FROM_REDIS,
+				0, Duration.ofSeconds(4), FaultKind.NODE_CRASHED, 0));
 	}
 
 	/**
