@@ -115,6 +115,19 @@ final class Commits {
 	}
 
 	/**
+	 * Read a row, if the durable store can be read.
+	 * @return a hit, also if it has expired, a miss, ended or unavailable
+	 */
+	Lookup read(String id) {
+		try {
+			return this.circuit.call(() -> this.durable.loadForMerge(id));
+		}
+		catch (TierUnavailableException ex) {
+			return new Lookup.Unavailable(ex);
+		}
+	}
+
+	/**
 	 * A change of id whose commit was in doubt has ended the old id by itself. Nobody
 	 * else knows the new one.
 	 * @return that commit, or {@code null} if the session was ended by another

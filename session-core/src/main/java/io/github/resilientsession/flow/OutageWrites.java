@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 import io.github.resilientsession.circuit.TierCircuit;
@@ -19,6 +20,7 @@ import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,6 +57,8 @@ final class OutageWrites {
 
 	private final Mode mode;
 
+	private final Function<String, Lookup> rows;
+
 	private final Supplier<String> tokens;
 
 	private final SessionStoreListener listener;
@@ -67,12 +71,13 @@ final class OutageWrites {
 	 */
 	private final Map<String, String> backlog = new ConcurrentHashMap<>();
 
-	OutageWrites(RedisTier redis, TierCircuit redisCircuit, OutageSettings settings, Mode mode, Supplier<String> tokens,
-			SessionStoreListener listener) {
+	OutageWrites(RedisTier redis, TierCircuit redisCircuit, OutageSettings settings, Mode mode,
+			Function<String, Lookup> rows, Supplier<String> tokens, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.settings = settings;
 		this.mode = mode;
+		this.rows = rows;
 		this.tokens = tokens;
 		this.listener = listener;
 	}
@@ -132,7 +137,16 @@ final class OutageWrites {
 					// A plain node has ended it.
 					return new WriteOutcome.Dropped();
 				}
-				found = this.redisCircuit.call(() -> this.redis.putIfAbsent(next));
+				SessionRecord latest = latest(base);
+				if (latest == null) {
+					return new WriteOutcome.Unavailable(cause);
+				}
+				SessionRecord filling = latest.withUnpersisted(change, token);
+				found = this.redisCircuit.call(() -> this.redis.putIfAbsent(filling));
+				if (found.status() == Status.DONE) {
+					kept(filling.id(), token);
+					return new WriteOutcome.Written(filling);
+				}
 			}
 			if (found.status() == Status.DONE) {
 				kept(next.id(), token);
@@ -146,6 +160,23 @@ final class OutageWrites {
 			there = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
 		}
 		return contended(base.id(), cause);
+	}
+
+	/**
+	 * The state to fill a gap with: another node may have committed a newer one than the
+	 * request has read, and Redis have lost its copy. The durable store knows, if it can
+	 * be read. What only Redis had, the request knows best.
+	 * @return {@code null} if nobody can say
+	 */
+	private @Nullable SessionRecord latest(SessionRecord base) {
+		if (base.version() == SessionRecord.UNVERSIONED) {
+			return base;
+		}
+		Lookup row = this.rows.apply(base.id());
+		if (row instanceof Lookup.Hit hit) {
+			return (hit.session().version() > base.version()) ? hit.session() : base;
+		}
+		return null;
 	}
 
 	/**
@@ -176,6 +207,11 @@ final class OutageWrites {
 			put = next;
 			found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, keepFor(next)));
 			if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
+				SessionRecord latest = latest(base);
+				if (latest == null || latest.version() > base.version()) {
+					this.redisCircuit.write(() -> this.redis.discard(next));
+					return new WriteOutcome.Unavailable(cause);
+				}
 				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, keepFor(next)));
 			}
 			if (found.status() == Status.DONE) {

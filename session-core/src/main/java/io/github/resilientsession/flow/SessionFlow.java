@@ -45,8 +45,8 @@ public final class SessionFlow implements AutoCloseable {
 		Commits commits = new Commits(durable, durableCircuit, settings.durable(), settings.outage().maxSessionLife(),
 				clock, listener);
 		this.convergence = new Convergence(redis, commits);
-		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), tokens,
-				listener);
+		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), commits::read,
+				tokens, listener);
 		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage::isLikely,
 				settings.mode(), clock, listener);
 		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence, outage,
