@@ -4,12 +4,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The time that all nodes share: this node's clock, put right by the clock of the durable
- * store where they differ. Sessions are measured by it, so that a node whose clock is off
- * by a minute neither ends a session a minute early nor lets it live longer.
+ * store where they differ, or by that of Redis until the durable store has first
+ * answered. Sessions are measured by it, so that a node whose clock is off by a minute
+ * neither ends a session a minute early nor lets it live longer.
  * <p>
  * Differences of less than {@link #TOLERANCE} are ignored. Thread-safe.
  */
@@ -23,9 +23,9 @@ public final class ClusterClock extends Clock {
 
 	private final Clock node;
 
-	private final AtomicLong offset;
+	private final Offset offset;
 
-	private ClusterClock(Clock node, AtomicLong offset) {
+	private ClusterClock(Clock node, Offset offset) {
 		this.node = node;
 		this.offset = offset;
 	}
@@ -35,7 +35,7 @@ public final class ClusterClock extends Clock {
 	 * @param node this node's clock
 	 */
 	public ClusterClock(Clock node) {
-		this(node, new AtomicLong());
+		this(node, new Offset());
 	}
 
 	/**
@@ -51,9 +51,15 @@ public final class ClusterClock extends Clock {
 	 * @param millis how far the durable store's clock is ahead of this node's
 	 */
 	public void putRight(long millis) {
-		if (Math.abs(millis - this.offset.get()) >= TOLERANCE.toMillis()) {
-			this.offset.set((Math.abs(millis) >= TOLERANCE.toMillis()) ? millis : 0);
-		}
+		this.offset.set(millis, true);
+	}
+
+	/**
+	 * Put the clock right for as long as it is not known what time the durable store has.
+	 * @param millis how far Redis's clock is ahead of this node's
+	 */
+	public void suppose(long millis) {
+		this.offset.set(millis, false);
 	}
 
 	/**
@@ -62,7 +68,7 @@ public final class ClusterClock extends Clock {
 	 * @return the time that all nodes share
 	 */
 	public Instant shared(Instant nodeTime) {
-		return nodeTime.plusMillis(this.offset.get());
+		return nodeTime.plusMillis(this.offset.millis);
 	}
 
 	@Override
@@ -72,7 +78,7 @@ public final class ClusterClock extends Clock {
 
 	@Override
 	public long millis() {
-		return this.node.millis() + this.offset.get();
+		return this.node.millis() + this.offset.millis;
 	}
 
 	@Override
@@ -83,6 +89,27 @@ public final class ClusterClock extends Clock {
 	@Override
 	public Clock withZone(ZoneId zone) {
 		return new ClusterClock(this.node.withZone(zone), this.offset);
+	}
+
+	/**
+	 * How far the clock to go by is ahead of this node's.
+	 */
+	private static final class Offset {
+
+		private volatile long millis;
+
+		private boolean known;
+
+		synchronized void set(long other, boolean nowKnown) {
+			if (this.known && !nowKnown) {
+				return;
+			}
+			this.known = nowKnown;
+			if (Math.abs(other - this.millis) >= TOLERANCE.toMillis()) {
+				this.millis = (Math.abs(other) >= TOLERANCE.toMillis()) ? other : 0;
+			}
+		}
+
 	}
 
 }

@@ -1,7 +1,6 @@
 package io.github.resilientsession.redis;
 
 import java.nio.charset.StandardCharsets;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -69,7 +68,7 @@ public final class RedisTier implements AutoCloseable {
 
 	private final CopyTrust trust = new CopyTrust();
 
-	private final Clock clock;
+	private final ClusterClock clock;
 
 	private final SessionStoreListener listener;
 
@@ -403,7 +402,8 @@ public final class RedisTier implements AutoCloseable {
 		// A write to a key that does not exist: refused by a read-only replica, though
 		// not by a Redis that is out of memory.
 		this.link.await(this.link.commands().pexpire(utf8(this.settings.keyPrefix() + "probe"), 1));
-		this.scripts.learnTime();
+		// Until the database says what time it is.
+		this.clock.suppose(this.scripts.learnTime());
 		this.heartbeat.beat();
 	}
 

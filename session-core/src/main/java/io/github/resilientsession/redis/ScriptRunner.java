@@ -39,12 +39,14 @@ final class ScriptRunner {
 
 	/**
 	 * Find out what time Redis has.
+	 * @return how far its clock is ahead of ours, in milliseconds
 	 */
-	void learnTime() {
+	long learnTime() {
 		long before = this.clock.millis();
 		List<byte[]> time = this.link.await(this.link.commands().time());
 		long redisMillis = number(time.get(0)) * 1_000 + number(time.get(1)) / 1_000;
 		this.clockOffset = redisMillis - (before + this.clock.millis()) / 2;
+		return this.clockOffset;
 	}
 
 	/**

@@ -22,6 +22,7 @@ import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Platform;
 import io.github.resilientsession.durable.Touch;
+import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
@@ -178,6 +179,27 @@ class ExpiryTests {
 			executor.shutdownNow();
 		}
 		assertThat(this.expired).extracting(SessionRecord::id).containsExactlyInAnyOrderElementsOf(ids);
+	}
+
+	@Test
+	void run_onANodeWhoseClockIsOff_goesByTheDatabasesClock() {
+		Clock ahead = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(10));
+		Clock behind = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(-10));
+		insert("alive", Instant.now().minus(Duration.ofMinutes(25)));
+		runOnNodeWith(ahead);
+		assertThat(this.expired).isEmpty();
+		insert("expired", Instant.now().minus(Duration.ofMinutes(35)));
+		runOnNodeWith(behind);
+		assertThat(this.expired).extracting(SessionRecord::id).containsExactly("expired");
+	}
+
+	private void runOnNodeWith(Clock clock) {
+		try (DurableTier tier = new DurableTier(this.pool,
+				new DurableSettings(Duration.ofSeconds(5), Duration.ofSeconds(30), Platform.H2),
+				new ClusterClock(clock), SessionStoreListener.NO_OP)) {
+			tier.probe();
+			new Expiry(tier, this.circuit, (ids) -> this.living, () -> true, this.expired::add, "node", clock).run();
+		}
 	}
 
 	@Test
