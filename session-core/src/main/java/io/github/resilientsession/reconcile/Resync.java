@@ -212,8 +212,7 @@ public final class Resync implements AutoCloseable {
 	 * @return how many differed
 	 */
 	private long compare(List<String> ids) {
-		// Copies first: one that is written meanwhile is newer than the row's version
-		// then.
+		// Copies first: what is written meanwhile can only look older than its row.
 		Map<String, CopyState> copies = this.redisCircuit.call(() -> this.redis.states(ids));
 		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
 		Map<String, Long> ended = new HashMap<>();

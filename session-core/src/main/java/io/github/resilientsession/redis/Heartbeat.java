@@ -73,8 +73,7 @@ public final class Heartbeat {
 			case "done" -> {
 				if (!last.incarnation().isEmpty() && !last.incarnation().equals(incarnation)) {
 					// All copies had been compared before this node came here: what it
-					// told
-					// the other Redis since then is not among them.
+					// told the other Redis since then is not among them.
 					agree("", 0);
 					this.agreed = false;
 					this.seen = new Seen(incarnation, 0);
@@ -87,12 +86,11 @@ public final class Heartbeat {
 			}
 			case "lost" -> {
 				if (last.incarnation().equals(incarnation) && !incarnation.equals(UNKNOWN) && !known.stale()) {
-					// The same Redis, of which keys were deleted: that makes no copy
-					// older.
+					// The same Redis, of which keys were deleted: no copy is older.
 					this.trust.believe(known);
 				}
 				else {
-					this.trust.stale(true, "it has not been compared before");
+					this.trust.stale(last.incarnation().isEmpty(), "it has not been compared before");
 				}
 			}
 			case "back" -> {
