@@ -183,6 +183,14 @@ public final class ResilientSessions implements AutoCloseable {
 	}
 
 	/**
+	 * How far Redis has been brought to agree with the durable store by this node.
+	 * @return the progress of the resync that this node does, or has done last
+	 */
+	public Resync.Progress resyncProgress() {
+		return this.resync.progress();
+	}
+
+	/**
 	 * Connect and start the background work. Returns after ten seconds at the latest,
 	 * whether the tiers answer or not; at once where they answer or refuse.
 	 * @throws SchemaVersionException if the durable store answers, and its tables are

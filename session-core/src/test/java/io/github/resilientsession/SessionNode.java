@@ -25,6 +25,7 @@ import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.OutageSettings;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.record.ClusterClock;
+import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
@@ -107,7 +108,7 @@ public final class SessionNode implements AutoCloseable {
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, new ResyncSettings(5_000, 0.2), RECONCILE_INTERVAL, Duration.ofMillis(500));
+				CIRCUIT, CIRCUIT, options.resync, RECONCILE_INTERVAL, Duration.ofMillis(500));
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				listener);
 		this.repository = this.sessions.repository();
@@ -150,6 +151,13 @@ public final class SessionNode implements AutoCloseable {
 	 */
 	public Collection<String> unpersisted() {
 		return this.sessions.unpersisted();
+	}
+
+	/**
+	 * What this node has done to make Redis agree with the database.
+	 */
+	Resync.Progress resync() {
+		return this.sessions.resyncProgress();
 	}
 
 	/**
@@ -217,6 +225,8 @@ public final class SessionNode implements AutoCloseable {
 
 		private TtlPolicy ttl = new TtlPolicy(Duration.ofSeconds(1), Duration.ofDays(30), TtlPolicy.OnViolation.CLAMP);
 
+		private ResyncSettings resync = new ResyncSettings(5_000, 0.2);
+
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
 		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
@@ -273,6 +283,11 @@ public final class SessionNode implements AutoCloseable {
 
 		public Options serializer(RedisSerializer<Object> serializer) {
 			this.serializer = serializer;
+			return this;
+		}
+
+		public Options resync(ResyncSettings resync) {
+			this.resync = resync;
 			return this;
 		}
 

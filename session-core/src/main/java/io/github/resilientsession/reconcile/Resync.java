@@ -19,10 +19,12 @@ import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.flow.WritePath;
 import io.github.resilientsession.record.Lookup;
+import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionHash;
 import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyPage;
 import io.github.resilientsession.redis.CopyState;
+import io.github.resilientsession.redis.Heartbeat;
 import io.github.resilientsession.redis.RedisTier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,7 +67,21 @@ public final class Resync implements AutoCloseable {
 
 	private static final int MAX_WAYS_GIVEN = 40;
 
-	private static final int PAGE = 500;
+	/**
+	 * How many of Redis's keys to look at in one step.
+	 */
+	private static final int KEYS = 500;
+
+	/**
+	 * How many whole sessions to have in memory at the same time.
+	 */
+	private static final int SESSIONS = 100;
+
+	/**
+	 * How many bytes of sessions to put back with one round trip at most, unless one
+	 * takes more, so that it ends within the time limit.
+	 */
+	private static final long PORTION_BYTES = 1 << 20;
 
 	private static final Logger logger = LoggerFactory.getLogger(Resync.class);
 
@@ -172,11 +188,10 @@ public final class Resync implements AutoCloseable {
 		try {
 			this.lastNoteRun = System.nanoTime();
 			// Before anything is looked at: what Redis is then may be another.
-			String incarnation = this.redisCircuit.call(this.redis.heartbeat()::incarnation);
-			compareAll(Position.of(left, incarnation, note, this.clock.millis()));
+			Heartbeat.Basis basis = basis();
+			compareAll(Position.of(left, basis, note, this.clock.millis()));
 			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
-			if (lost) {
-				this.redisCircuit.write(() -> this.redis.heartbeat().agree(incarnation, this.clock.millis()));
+			if (lost && this.redisCircuit.call(() -> this.redis.heartbeat().agree(basis, this.clock.millis()))) {
 				this.agreed.run();
 				warmUp();
 			}
@@ -192,12 +207,16 @@ public final class Resync implements AutoCloseable {
 		String cursor = from.cursor();
 		do {
 			giveWay();
+			if (!basis().equals(from.basis())) {
+				throw new TierUnavailableException("Redis has been replaced, or a node has come from another one",
+						null);
+			}
 			String at = cursor;
-			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, PAGE));
+			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, KEYS));
 			long repaired = page.ids().isEmpty() ? 0 : compare(page.ids());
 			cursor = page.cursor();
 			this.progress = this.progress.plusCompared(page.ids().size(), repaired);
-			renew(from.at(cursor, this.clock.millis()));
+			renew(from.at(cursor, this.clock.millis()).text());
 			pause(page.ids().size());
 		}
 		while (!cursor.equals(CopyPage.START));
@@ -205,6 +224,10 @@ public final class Resync implements AutoCloseable {
 			logger.info("Compared {} copies in Redis with the durable store; {} were older and have been replaced.",
 					this.progress.compared(), this.progress.repaired());
 		}
+	}
+
+	private Heartbeat.Basis basis() {
+		return this.redisCircuit.call(this.redis.heartbeat()::basis);
 	}
 
 	/**
@@ -280,9 +303,12 @@ public final class Resync implements AutoCloseable {
 	}
 
 	private void converge(List<String> ids) {
-		if (ids.isEmpty()) {
-			return;
+		for (int start = 0; start < ids.size(); start += SESSIONS) {
+			convergePart(ids.subList(start, Math.min(start + SESSIONS, ids.size())));
 		}
+	}
+
+	private void convergePart(List<String> ids) {
 		Map<String, Lookup> rows = this.durableCircuit.call(() -> this.durable.load(ids));
 		rows.forEach((id, row) -> {
 			if (row instanceof Lookup.Hit hit) {
@@ -313,21 +339,16 @@ public final class Resync implements AutoCloseable {
 		pause(CALM);
 		RecentPage.Position position = null;
 		do {
-			if (this.redisCircuit.call(this.redis::memoryUsed) > 1 - this.settings.memoryHeadroom()) {
+			giveWay();
+			RecentPage.Position from = position;
+			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, SESSIONS));
+			if (!putBack(page.sessions())) {
 				logger.info(
-						"Stopped putting sessions back into Redis after {}: less than {} of its memory is free. The "
-								+ "others come back when they are used.",
+						"Stopped putting sessions back into Redis after {}: more would leave less than {} of its memory "
+								+ "free. The others come back when they are used.",
 						this.progress.putBack(), this.settings.memoryHeadroom());
 				return;
 			}
-			giveWay();
-			RecentPage.Position from = position;
-			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, PAGE));
-			long put = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(page.sessions()))
-				.stream()
-				.filter((outcome) -> outcome.status() == CopyOutcome.Status.DONE)
-				.count();
-			this.progress = this.progress.plusPutBack(put);
 			position = page.next();
 			renew(Position.NONE);
 			pause(page.sessions().size());
@@ -339,10 +360,54 @@ public final class Resync implements AutoCloseable {
 	}
 
 	/**
+	 * Put sessions back for which there is memory to spare.
+	 * @return whether that was all of them
+	 */
+	private boolean putBack(List<SessionRecord> sessions) {
+		int put = 0;
+		while (put < sessions.size()) {
+			// Asked anew for each portion, since users fill the same memory meanwhile.
+			long left = this.redisCircuit.call(() -> this.redis.memoryLeft(this.settings.memoryHeadroom()));
+			int end = endOfPortion(sessions, put, left);
+			if (end == put) {
+				return false;
+			}
+			List<SessionRecord> portion = sessions.subList(put, end);
+			put = end;
+			long done = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(portion))
+				.stream()
+				.filter((outcome) -> outcome.status() == CopyOutcome.Status.DONE)
+				.count();
+			this.progress = this.progress.plusPutBack(done);
+		}
+		return true;
+	}
+
+	private static int endOfPortion(List<SessionRecord> sessions, int start, long left) {
+		int end = start;
+		long bytes = 0;
+		while (end < sessions.size()) {
+			bytes += memoryFor(sessions.get(end));
+			if (bytes > left || (bytes > PORTION_BYTES && end > start)) {
+				return end;
+			}
+			end++;
+		}
+		return end;
+	}
+
+	/**
+	 * Rather more than a copy takes, since memory is given in steps.
+	 */
+	private static long memoryFor(SessionRecord session) {
+		return session.attributeBytes() + session.attributeBytes() / 4 + 1_024 + 64L * session.attributes().size();
+	}
+
+	/**
 	 * Say that this node is still at it, and where.
 	 */
-	private void renew(Position position) {
-		if (!this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, position.text()))) {
+	private void renew(String position) {
+		if (!this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, position))) {
 			throw new TierUnavailableException("Another node has taken over the resync", null);
 		}
 	}
@@ -350,8 +415,7 @@ public final class Resync implements AutoCloseable {
 	private void releaseLease() {
 		try {
 			// Only a node that dies leaves its position behind.
-			this.durableCircuit
-				.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, Position.NONE.text()));
+			this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, Position.NONE));
 			this.durableCircuit.write(() -> this.durable.releaseLease(LEASE, this.owner));
 		}
 		catch (TierUnavailableException ex) {
@@ -421,32 +485,30 @@ public final class Resync implements AutoCloseable {
 	/**
 	 * Where a comparison is, for the node that goes on with it.
 	 *
-	 * @param incarnation the Redis that it is about
+	 * @param basis what it is about
 	 * @param note the note of unpersisted writes that it is about
 	 * @param cursor where in Redis's keys it is
 	 * @param at when it was there, in milliseconds since the epoch: only what its node
 	 * has just left is gone on with
 	 */
-	private record Position(String incarnation, String note, String cursor, long at) {
+	private record Position(Heartbeat.Basis basis, String note, String cursor, long at) {
 
-		static final Position NONE = new Position("", "", CopyPage.START, 0);
+		private static final String NONE = "";
 
-		static Position of(String text, String incarnation, String note, long now) {
+		static Position of(String text, Heartbeat.Basis basis, String note, long now) {
+			Position start = new Position(basis, note, CopyPage.START, now);
 			String[] parts = text.split(" ", -1);
-			if (parts.length == 4 && parts[0].equals(incarnation) && parts[1].equals(note)
-					&& now - Long.parseLong(parts[3]) < 4 * LEASE_TIME.toMillis()) {
-				return new Position(incarnation, note, parts[2], now);
-			}
-			return new Position(incarnation, note, CopyPage.START, now);
+			return (parts.length == 5 && start.at(parts[3], Long.parseLong(parts[4])).text().equals(text)
+					&& now - Long.parseLong(parts[4]) < 4 * LEASE_TIME.toMillis()) ? start.at(parts[3], now) : start;
 		}
 
 		Position at(String nextCursor, long now) {
-			return new Position(this.incarnation, this.note, nextCursor, now);
+			return new Position(this.basis, this.note, nextCursor, now);
 		}
 
 		String text() {
-			return this.incarnation.isEmpty() ? ""
-					: this.incarnation + " " + this.note + " " + this.cursor + " " + this.at;
+			return String.join(" ", this.basis.incarnation(), this.basis.noted(), this.note, this.cursor,
+					Long.toString(this.at));
 		}
 
 	}

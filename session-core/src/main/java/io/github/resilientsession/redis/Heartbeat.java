@@ -16,7 +16,9 @@ import org.slf4j.LoggerFactory;
  * {@code master_replid} than the key says. Where the same process has got older data, the
  * counter went backwards. Where the key has vanished from the same process, it was
  * flushed or evicted, and other keys too: its copies are believed while they are
- * compared. The key has a TTL like all others.
+ * compared. A node that comes from another Redis may have told that one what this one
+ * does not know: it takes the agreement back for all, also from under a comparison that
+ * is going on. The key has a TTL like all others.
  */
 public final class Heartbeat {
 
@@ -64,28 +66,21 @@ public final class Heartbeat {
 		CopyTrust.State known = this.trust.state();
 		String incarnation = incarnation();
 		Seen last = this.seen;
-		long lastBeat = last.incarnation().equals(incarnation) ? last.beat() : 0;
+		boolean same = last.incarnation().equals(incarnation);
+		boolean elsewhere = !same && !last.incarnation().isEmpty();
 		List<Object> answer = this.scripts.run(Script.BEAT, this.key,
-				List.of(utf8(incarnation), ScriptRunner.ascii(lastBeat), ScriptRunner.ascii(TTL.toMillis())));
+				List.of(utf8(incarnation), ScriptRunner.ascii(same ? last.beat() : 0),
+						ScriptRunner.ascii(TTL.toMillis()), ScriptRunner.ascii(elsewhere ? 1 : 0)));
 		String status = ScriptRunner.status(answer);
 		this.agreed = status.equals("done");
 		switch (status) {
 			case "done" -> {
-				if (!last.incarnation().isEmpty() && !last.incarnation().equals(incarnation)) {
-					// All copies had been compared before this node came here: what it
-					// told the other Redis since then is not among them.
-					agree("", 0);
-					this.agreed = false;
-					this.seen = new Seen(incarnation, 0);
-					this.trust.stale(false, "this node has talked to another one until now");
-					return;
-				}
 				this.seen = new Seen(incarnation, (Long) answer.get(1));
 				this.unpersistedNote = new String(ScriptRunner.bytes(answer, 2), StandardCharsets.UTF_8);
 				this.trust.believe(known);
 			}
 			case "lost" -> {
-				if (last.incarnation().equals(incarnation) && !incarnation.equals(UNKNOWN) && !known.stale()) {
+				if (same && !incarnation.equals(UNKNOWN) && !known.stale()) {
 					// The same Redis, of which keys were deleted: no copy is older.
 					this.trust.believe(known);
 				}
@@ -93,13 +88,17 @@ public final class Heartbeat {
 					this.trust.stale(last.incarnation().isEmpty(), "it has not been compared before");
 				}
 			}
+			case "elsewhere" -> {
+				this.seen = new Seen(incarnation, 0);
+				this.trust.stale(false, "this node has talked to another Redis until now");
+			}
 			case "back" -> {
 				this.seen = new Seen(incarnation, 0);
 				this.trust.stale(false, "older data has taken the place of newer");
 			}
 			default -> {
 				this.seen = new Seen(incarnation, 0);
-				this.trust.stale(false, "it was restarted or replaced");
+				this.trust.stale(false, "it was restarted or replaced, or another node comes from another Redis");
 			}
 		}
 	}
@@ -146,14 +145,28 @@ public final class Heartbeat {
 	}
 
 	/**
-	 * Note for all nodes that no copy is older than the durable store.
-	 * @param incarnation what {@link #incarnation()} was before that was made sure of
-	 * @param beat a number higher than that of any beat so far: the time in milliseconds
+	 * What a comparison of all copies with the durable store is about.
+	 * @return to be taken before the first copy is looked at
+	 * @throws RedisTierException if Redis does not answer
 	 */
-	public void agree(String incarnation, long beat) {
-		this.scripts.run(Script.AGREE, this.key,
-				List.of(utf8(incarnation), ScriptRunner.ascii(beat), ScriptRunner.ascii(TTL.toMillis())));
-		this.agreed = true;
+	public Basis basis() {
+		byte[] noted = this.link.await(this.link.commands().hget(this.key, utf8("incarnation")));
+		return new Basis(incarnation(), (noted != null) ? new String(noted, StandardCharsets.UTF_8) : "");
+	}
+
+	/**
+	 * Note for all nodes that no copy is older than the durable store.
+	 * @param basis what {@link #basis()} was before that was made sure of
+	 * @param beat a number higher than that of any beat so far: the time in milliseconds
+	 * @return whether it has been noted; not if something has come to light meanwhile
+	 * that makes another comparison necessary
+	 */
+	public boolean agree(Basis basis, long beat) {
+		List<Object> answer = this.scripts.run(Script.AGREE, this.key, List.of(utf8(basis.incarnation()),
+				ScriptRunner.ascii(beat), ScriptRunner.ascii(TTL.toMillis()), utf8(basis.noted())));
+		boolean done = ScriptRunner.status(answer).equals("done");
+		this.agreed = done;
+		return done;
 	}
 
 	/**
@@ -200,6 +213,17 @@ public final class Heartbeat {
 
 	private static byte[] utf8(String text) {
 		return text.getBytes(StandardCharsets.UTF_8);
+	}
+
+	/**
+	 * What a comparison is about. Two of them are equal as long as nothing has happened
+	 * that the comparison may have missed.
+	 *
+	 * @param incarnation which Redis it is
+	 * @param noted which incarnation has been agreed upon, or why none is
+	 */
+	public record Basis(String incarnation, String noted) {
+
 	}
 
 	/**

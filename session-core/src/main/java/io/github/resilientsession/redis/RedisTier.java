@@ -365,18 +365,17 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * How much of its memory Redis uses.
-	 * @return the part, from 0 to 1 or a little more, of {@code maxmemory}, or of the
-	 * machine's memory where that is not set; 1 if Redis does not say
+	 * How much memory Redis may still use.
+	 * @param headroom the part that has to stay free, from 0 to 1, of {@code maxmemory},
+	 * or of the machine's memory where that is not set
+	 * @return the bytes, negative if there is less free than that; 0 if Redis does not
+	 * say
 	 */
-	public double memoryUsed() {
+	public long memoryLeft(double headroom) {
 		String info = this.heartbeat.info("memory");
-		if (info.isEmpty()) {
-			return 1;
-		}
-		double limit = Heartbeat.number(info, "maxmemory");
-		return Heartbeat.number(info, "used_memory")
-				/ Math.max(1, (limit > 0) ? limit : Heartbeat.number(info, "total_system_memory"));
+		double maximum = Heartbeat.number(info, "maxmemory");
+		double limit = (maximum > 0) ? maximum : Heartbeat.number(info, "total_system_memory");
+		return (long) (limit * (1 - headroom) - Heartbeat.number(info, "used_memory"));
 	}
 
 	/**

@@ -1,0 +1,216 @@
+package io.github.resilientsession;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+import io.github.resilientsession.reconcile.Resync;
+import io.github.resilientsession.reconcile.ResyncSettings;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * Tests for {@link Resync}: Redis has got old data back, or has lost what it had.
+ */
+@RealServers
+class ResyncTests {
+
+	private static final Duration LONG = Duration.ofSeconds(20);
+
+	private static final int SIZE = 50_000;
+
+	private final CarefulClient client = new CarefulClient();
+
+	private final List<SessionNode> nodes = new ArrayList<>();
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private final String url;
+
+	ResyncTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+		this.url = postgres.createDatabase();
+	}
+
+	@AfterEach
+	void stop() {
+		this.nodes.forEach(SessionNode::close);
+	}
+
+	@Test
+	void restoredSnapshot_nothingOldIsRead_andOneNodeOfTwoMakesAllRight() throws SQLException {
+		SessionNode one = start(new ResyncSettings(5_000, 0.2));
+		SessionNode two = start(new ResyncSettings(5_000, 0.2));
+		List<String> ids = this.client.login(one, 150);
+		createMore(one, 1_350);
+		Path old = this.redis.snapshot();
+		for (int i = 0; i < 60; i++) {
+			this.client.write(one, ids.get(i));
+		}
+		for (int i = 60; i < 80; i++) {
+			this.client.logout(one, ids.get(i));
+		}
+		for (int i = 80; i < 100; i++) {
+			this.client.changeId(one, ids.get(i));
+		}
+		sql("delete from resilient_session where session_id = '" + ids.get(60) + "'");
+		Resync.Progress before = one.resync();
+		assertThat(before.compared()).isZero();
+		this.redis.restartFrom(old);
+		for (int i = 0; i < 100 || !(one.trustsRedis() && two.trustsRedis()); i++) {
+			this.client.read((i % 2 == 0) ? one : two, ids.get(i % 100));
+		}
+		await().atMost(LONG).until(() -> one.resync().putBack() + two.resync().putBack() > 0);
+		this.client.readAll(two);
+		long hits = one.events.of("redisHit");
+		this.client.readAll(one);
+		// All but those that have ended are there, and the new ids that were lost.
+		assertThat(one.events.of("redisHit") - hits).isEqualTo(this.client.live());
+		assertThat(List.of(one.resync().compared(), two.resync().compared())).containsOnlyOnce(0L);
+		assertThat(one.resync().compared() + two.resync().compared()).isBetween(1_400L, 1_600L);
+	}
+
+	@Test
+	void nodeThatDidIt_isClosedHalfWay_theOtherDoesItFromTheStart() {
+		ResyncSettings slow = new ResyncSettings(500, 0.2);
+		SessionNode one = start(slow);
+		SessionNode two = start(slow);
+		List<String> ids = this.client.login(one, 60);
+		createMore(one, 1_440);
+		Path old = this.redis.snapshot();
+		ids.subList(0, 30).forEach((id) -> this.client.write(one, id));
+		ids.subList(30, 60).forEach((id) -> this.client.logout(one, id));
+		this.redis.restartFrom(old);
+		await().atMost(LONG).until(() -> one.resync().compared() > 0 || two.resync().compared() > 0);
+		SessionNode first = (one.resync().compared() > 0) ? one : two;
+		SessionNode second = (first == one) ? two : one;
+		first.close();
+		long done = first.resync().compared();
+		assertThat(done).isBetween(1L, 1_400L);
+		assertThat(second.trustsRedis()).isFalse();
+		ids.subList(0, 60).forEach((id) -> this.client.read(second, id));
+		await().atMost(LONG).until(second::trustsRedis);
+		// Only a node that dies leaves its position behind.
+		assertThat(second.resync().compared()).isBetween(1_400L, 1_600L);
+		ids.subList(0, 60).forEach((id) -> this.client.read(second, id));
+	}
+
+	@Test
+	void sessionsThatRedisHasLost_arePutBack_mostRecentlyUsedFirst() throws SQLException {
+		SessionNode node = start(new ResyncSettings(50, 0.2));
+		List<String> ids = new ArrayList<>(this.client.login(node, 300));
+		Set<String> recent = new HashSet<>(ids.subList(100, 200));
+		sql("update resilient_session set last_accessed_at = last_accessed_at - 600000, expires_at = expires_at - 600000 "
+				+ "where session_id in ('" + String.join("','", ids.subList(0, 100)) + "','"
+				+ String.join("','", ids.subList(200, 300)) + "')");
+		this.redis.restartEmpty();
+		await().atMost(LONG).until(() -> node.resync().putBack() > 0);
+		assertThat(copies()).isEqualTo(recent);
+		await().atMost(LONG).until(() -> copies().size() == 300);
+		assertThat(node.events.of("sessionsLoaded")).isZero();
+	}
+
+	@Test
+	void sessionsThatRedisHasLost_leaveItsHeadroomFree_howeverLargeTheyAre() {
+		SessionNode node = start(new ResyncSettings(5_000, 0.2));
+		List<String> ids = new ArrayList<>();
+		for (int i = 0; i < 300; i++) {
+			ids.add(node.create("a", "x".repeat(SIZE)));
+		}
+		this.redis.flushAll();
+		// Room for some sessions, and with the headroom for some more, but not for all.
+		long limit = (this.redis.usedMemory() + 60 * SIZE) * 10 / 8;
+		assertThat(limit).isLessThan(this.redis.usedMemory() + 250 * SIZE);
+		this.redis.configSet("maxmemory", Long.toString(limit));
+		this.redis.call((commands) -> commands.configResetstat());
+		await().atMost(LONG).until(() -> node.resync().putBack() > 0 && !node.resync().running());
+		assertThat(copies()).hasSizeBetween(20, 100);
+		assertThat(this.redis.usedMemory()).isLessThan(limit * 85 / 100);
+		assertThat(this.redis.<String>call((commands) -> commands.info("errorstats"))).doesNotContain("OOM");
+		assertThat(this.redis.<String>call((commands) -> commands.info("commandstats")))
+			.containsPattern("cmdstat_evalsha:.*failed_calls=0");
+		assertThat(node.trustsRedis()).isTrue();
+		assertThat((String) node.get(ids.get(0), "a")).hasSize(SIZE);
+	}
+
+	@Test
+	void blipOfTheConnection_isForgivenWithoutComparing_alsoWithTheDatabaseDown() {
+		try (Wire toRedis = Wire.to(this.redis.host(), this.redis.port());
+				Wire toDatabase = Wire.to(this.postgres.host(), this.postgres.port())) {
+			SessionNode node = SessionNode.on(this.redis, this.url).redis(toRedis).database(toDatabase).start();
+			this.nodes.add(node);
+			List<String> ids = this.client.login(node, 20);
+			toDatabase.cut();
+			await().atMost(LONG).until(() -> {
+				CarefulClient.attempt(() -> this.client.write(node, ids.get(0)));
+				return node.durableIsCutOff();
+			});
+			toRedis.cut();
+			await().atMost(LONG).until(() -> !node.trustsRedis());
+			assertThatExceptionOfType(SessionStoreUnavailableException.class)
+				.isThrownBy(() -> this.client.read(node, ids.get(1)));
+			toRedis.heal();
+			await().atMost(LONG).until(node::trustsRedis);
+			assertThat(node.durableIsCutOff()).isTrue();
+			this.client.readAll(node);
+			assertThat(node.resync().compared()).isZero();
+			toDatabase.heal();
+			await().atMost(LONG).until(() -> !node.durableIsCutOff() && node.unpersisted().isEmpty());
+		}
+	}
+
+	private static void createMore(SessionNode node, int count) {
+		ExecutorService executor = Executors.newFixedThreadPool(8);
+		try {
+			List<CompletableFuture<String>> created = new ArrayList<>();
+			for (int i = 0; i < count; i++) {
+				created.add(CompletableFuture.supplyAsync(() -> node.create("a", "0"), executor));
+			}
+			created.forEach(CompletableFuture::join);
+		}
+		finally {
+			executor.shutdown();
+		}
+	}
+
+	private Set<String> copies() {
+		String prefix = "spring:session:sessions:";
+		Set<String> ids = new HashSet<>();
+		this.redis.keys(prefix + "*").forEach((key) -> ids.add(key.substring(prefix.length())));
+		return ids;
+	}
+
+	private SessionNode start(ResyncSettings resync) {
+		SessionNode node = SessionNode.on(this.redis, this.url).resync(resync).start();
+		this.nodes.add(node);
+		return node;
+	}
+
+	private void sql(String sql) throws SQLException {
+		try (Connection connection = this.postgres.dataSource(PostgresServer.database(this.url)).getConnection();
+				Statement statement = connection.createStatement()) {
+			statement.execute(sql);
+		}
+	}
+
+}
