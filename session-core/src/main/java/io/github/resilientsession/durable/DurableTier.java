@@ -6,11 +6,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 
 import javax.sql.DataSource;
 
@@ -169,27 +169,14 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Update a session, if it is active and of the version before.
+	 * Update a session, if it is active and of a certain version.
 	 * @param next the session's next state
+	 * @param expectedVersion the version that it must have
 	 * @param principal its new principal, or {@code null} to keep the one it has
 	 * @param redisPending whether Redis is not going to be told; a mark that is there
 	 * stays
 	 * @param persistedWrites what names the writes merged in that were made without the
 	 * database, or {@code null} to keep what there is; at most 2048 characters
-	 * @return whether the session was of the version before
-	 */
-	public boolean update(SessionRecord next, SessionChange.@Nullable Principal principal, boolean redisPending,
-			@Nullable String persistedWrites) {
-		return update(next, next.version() - 1, principal, redisPending, persistedWrites);
-	}
-
-	/**
-	 * Update a session, if it is active and of a certain version.
-	 * @param next the session's next state
-	 * @param expectedVersion the version that it must have
-	 * @param principal its new principal, or {@code null} to keep the one it has
-	 * @param redisPending whether Redis is not going to be told
-	 * @param persistedWrites the tokens of the unpersisted writes in it, or {@code null}
 	 * @return whether the session was of that version
 	 */
 	public boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
@@ -198,26 +185,14 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Give a session another id: end the old row and insert a new one, both or none.
-	 * @param oldId the id so far
-	 * @param next the session's next state, with its new id
-	 * @param redisPending whether Redis is not going to be told
-	 * @param persistedWrites what names the writes merged in that were made without the
-	 * database, or {@code null} to keep what the old row has; at most 2048 characters
-	 * @return whether the old row was active and of the version before
-	 */
-	public boolean changeId(String oldId, SessionRecord next, boolean redisPending, @Nullable String persistedWrites) {
-		return changeId(oldId, next.version() - 1, next, redisPending, persistedWrites);
-	}
-
-	/**
-	 * Give a session another id, if it is of a certain version.
+	 * Give a session another id, if it is of a certain version: end the old row and
+	 * insert a new one, both or none.
 	 * @param oldId the id so far
 	 * @param expectedVersion the version that it must have
 	 * @param next the session's next state, with its new id
 	 * @param redisPending whether Redis is not going to be told
-	 * @param persistedWrites as for
-	 * {@link #changeId(String, SessionRecord, boolean, String)}
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, or {@code null} to keep what the old row has; at most 2048 characters
 	 * @return whether the old row was active and of that version
 	 */
 	public boolean changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
@@ -366,14 +341,14 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Move last accesses forward, never backwards.
+	 * Move last accesses forward, never backwards. Does not wait for rows that another
+	 * transaction has locked: one of them would hold up all others.
 	 * @param touches the accesses
+	 * @return the ids of the rows that have changed: not those that were locked, have
+	 * ended or know of a later access
 	 */
-	public void touch(Collection<Touch> touches) {
-		// In the same order on every node, so that two batches cannot deadlock.
-		List<Touch> sorted = new ArrayList<>(touches);
-		sorted.sort(Comparator.comparing(Touch::id));
-		this.rows.touch(sorted);
+	public Set<String> touch(List<Touch> touches) {
+		return this.rows.touch(touches);
 	}
 
 	/**

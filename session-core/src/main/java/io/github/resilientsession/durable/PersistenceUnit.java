@@ -6,16 +6,22 @@ import java.util.function.Function;
 import javax.sql.DataSource;
 
 import jakarta.persistence.EntityManagerFactory;
+import jakarta.persistence.PersistenceException;
 import jakarta.persistence.SharedCacheMode;
 import jakarta.persistence.ValidationMode;
 import org.hibernate.boot.model.naming.PhysicalNamingStrategyStandardImpl;
 
+import org.springframework.dao.DataAccessException;
+import org.springframework.dao.support.DataAccessUtils;
+import org.springframework.dao.support.PersistenceExceptionTranslator;
 import org.springframework.data.jpa.repository.support.JpaRepositoryFactory;
 import org.springframework.orm.jpa.JpaTransactionManager;
 import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 import org.springframework.orm.jpa.SharedEntityManagerCreator;
 import org.springframework.orm.jpa.persistenceunit.PersistenceManagedTypes;
 import org.springframework.orm.jpa.vendor.HibernateJpaVendorAdapter;
+import org.springframework.transaction.TransactionException;
+import org.springframework.transaction.support.DefaultTransactionStatus;
 import org.springframework.transaction.support.TransactionTemplate;
 
 /**
@@ -31,8 +37,11 @@ final class PersistenceUnit implements AutoCloseable {
 
 	private final TransactionTemplate transaction;
 
+	private final PersistenceExceptionTranslator translator;
+
 	PersistenceUnit(DataSource dataSource, Platform platform) {
 		HibernateJpaVendorAdapter hibernate = new HibernateJpaVendorAdapter();
+		this.translator = hibernate.getJpaDialect();
 		hibernate.setGenerateDdl(false);
 		this.factory.setPersistenceUnitName("resilient-session");
 		this.factory.setDataSource(dataSource);
@@ -56,14 +65,35 @@ final class PersistenceUnit implements AutoCloseable {
 		// repositories disappear.
 		this.repository = new JpaRepositoryFactory(SharedEntityManagerCreator.createSharedEntityManager(entityManagers))
 			.getRepository(SessionRowRepository.class);
-		this.transaction = new TransactionTemplate(new JpaTransactionManager(entityManagers));
+		this.transaction = new TransactionTemplate(new JpaTransactionManager(entityManagers) {
+
+			@Override
+			protected void doRollback(DefaultTransactionStatus status) {
+				try {
+					super.doRollback(status);
+				}
+				catch (TransactionException | DataAccessException ex) {
+					// The connection has died, and the transaction with it. What failed
+					// first says more.
+					this.logger.debug("A transaction could not be rolled back", ex);
+				}
+			}
+
+		});
 	}
 
 	/**
 	 * Use the repository within a transaction of its own.
+	 * @throws DataAccessException if the database failed
+	 * @throws TransactionException if it failed at the begin or the end
 	 */
 	<T> T inTransaction(Function<SessionRowRepository, T> work) {
-		return this.transaction.execute((status) -> work.apply(this.repository));
+		try {
+			return this.transaction.execute((status) -> work.apply(this.repository));
+		}
+		catch (PersistenceException ex) {
+			throw DataAccessUtils.translateIfNecessary(ex, this.translator);
+		}
 	}
 
 	@Override

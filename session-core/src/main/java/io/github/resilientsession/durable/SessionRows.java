@@ -13,6 +13,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 import io.github.resilientsession.codec.AttributesPayload;
 import io.github.resilientsession.record.SessionChange;
@@ -69,7 +72,8 @@ final class SessionRows {
 	private static final String TOUCH = "update resilient_session set last_accessed_at = ?, expires_at = "
 			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + least(?, max_inactive_seconds * 1000 / "
 					+ DurableSettings.GRACE_DIVISOR + ")")
-			+ " where session_id = ? and state = 0 and last_accessed_at < ?";
+			+ " where session_id = (select session_id from resilient_session where session_id = ? "
+			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
 
 	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
@@ -275,8 +279,12 @@ final class SessionRows {
 		});
 	}
 
-	void touch(Collection<Touch> touches) {
-		this.statements.execute("touch", TOUCH, (statement) -> {
+	/**
+	 * Touch rows.
+	 * @return the ids of those that have changed
+	 */
+	Set<String> touch(List<Touch> touches) {
+		int[] changed = this.statements.execute("touch", TOUCH, (statement) -> {
 			for (Touch touch : touches) {
 				long time = touch.lastAccessedTime().toEpochMilli();
 				statement.setLong(1, time);
@@ -288,6 +296,10 @@ final class SessionRows {
 			}
 			return statement.executeBatch();
 		});
+		return IntStream.range(0, touches.size())
+			.filter((i) -> changed[i] != 0)
+			.mapToObj((i) -> touches.get(i).id())
+			.collect(Collectors.toSet());
 	}
 
 	/**

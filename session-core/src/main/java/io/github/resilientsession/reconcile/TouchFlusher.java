@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
@@ -32,13 +33,19 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 
 	private static final int BATCH = 500;
 
+	/**
+	 * How often a touch is written that changes nothing: another transaction may have the
+	 * row locked, or the row may have ended or know of a later access.
+	 */
+	private static final int MAX_ATTEMPTS = 30;
+
 	private final DurableTier durable;
 
 	private final TierCircuit durableCircuit;
 
 	private final DurableSettings settings;
 
-	private final ConcurrentHashMap<String, Touch> waiting = new ConcurrentHashMap<>();
+	private final ConcurrentHashMap<String, Waiting> waiting = new ConcurrentHashMap<>();
 
 	private final Cache<String, Instant> flushed;
 
@@ -60,8 +67,8 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 			return;
 		}
 		if (this.waiting.size() < CAPACITY || this.waiting.containsKey(session.id())) {
-			this.waiting.merge(session.id(), new Touch(session.id(), session.lastAccessedTime()),
-					(one, other) -> one.lastAccessedTime().isBefore(other.lastAccessedTime()) ? other : one);
+			this.waiting.merge(session.id(), new Waiting(new Touch(session.id(), session.lastAccessedTime()), 1),
+					(one, other) -> one.time().isBefore(other.time()) ? other : one);
 		}
 	}
 
@@ -72,15 +79,35 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 	 * keeps waiting
 	 */
 	public void flush(long deadline) {
-		List<Touch> all = new ArrayList<>(this.waiting.values());
+		List<Waiting> all = new ArrayList<>(this.waiting.values());
 		for (int from = 0; from < all.size() && System.nanoTime() - deadline < 0; from += BATCH) {
-			List<Touch> batch = all.subList(from, Math.min(from + BATCH, all.size()));
-			this.durableCircuit.write(() -> this.durable.touch(batch));
-			for (Touch touch : batch) {
-				this.waiting.remove(touch.id(), touch);
-				this.flushed.put(touch.id(), touch.lastAccessedTime());
+			List<Waiting> batch = all.subList(from, Math.min(from + BATCH, all.size()));
+			Set<String> written = this.durableCircuit
+				.call(() -> this.durable.touch(batch.stream().map(Waiting::touch).toList()));
+			for (Waiting one : batch) {
+				String id = one.touch().id();
+				if (written.contains(id) || one.attempts() == MAX_ATTEMPTS) {
+					this.waiting.remove(id, one);
+					this.flushed.put(id, one.time());
+				}
+				else {
+					this.waiting.replace(id, one, new Waiting(one.touch(), one.attempts() + 1));
+				}
 			}
 		}
+	}
+
+	/**
+	 * A touch that waits.
+	 *
+	 * @param attempts which attempt the next one is
+	 */
+	private record Waiting(Touch touch, int attempts) {
+
+		Instant time() {
+			return this.touch.lastAccessedTime();
+		}
+
 	}
 
 }

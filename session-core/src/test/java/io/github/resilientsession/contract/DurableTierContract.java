@@ -53,7 +53,7 @@ abstract class DurableTierContract extends TierContractTests {
 			@Override
 			public boolean change(SessionRecord base, SessionChange change) {
 				SessionRecord next = change.applyTo(base);
-				return DurableTierContract.this.durable.update(next, change.principal(), false, null);
+				return DurableTierContract.this.durable.update(next, base.version(), change.principal(), false, null);
 			}
 
 			@Override

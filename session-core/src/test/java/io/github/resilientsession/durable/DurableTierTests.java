@@ -2,6 +2,7 @@ package io.github.resilientsession.durable;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -149,7 +150,7 @@ abstract class DurableTierTests {
 			Future<?> writer = executor.submit(() -> {
 				for (long version = 2; version < 300; version++) {
 					this.tier.update(new SessionRecord("busy", version, NOW, NOW, HALF_AN_HOUR, null,
-							Map.of("a", new byte[100_000 + (int) version])), null, false, null);
+							Map.of("a", new byte[100_000 + (int) version])), version - 1, null, false, null);
 				}
 			});
 			while (!writer.isDone()) {
@@ -173,8 +174,8 @@ abstract class DurableTierTests {
 			writers.add(() -> {
 				start.await();
 				return this.tier.update(
-						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), null,
-						false, null);
+						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), 1,
+						null, false, null);
 			});
 		}
 		assertThat(inParallel(writers)).containsOnlyOnce(true);
@@ -186,11 +187,11 @@ abstract class DurableTierTests {
 	void update_changesThePrincipalOnlyIfToldTo() {
 		SessionRecord first = new SessionRecord("s", 1, NOW, NOW, HALF_AN_HOUR, "alice", Map.of());
 		this.tier.insert(first, false, null);
-		this.tier.update(session("s", 2), null, false, null);
+		this.tier.update(session("s", 2), 1, null, false, null);
 		assertThat(hit("s").principalName()).isEqualTo("alice");
-		this.tier.update(session("s", 3), new Principal("bob"), false, null);
+		this.tier.update(session("s", 3), 2, new Principal("bob"), false, null);
 		assertThat(hit("s").principalName()).isEqualTo("bob");
-		this.tier.update(session("s", 4), new Principal(null), false, null);
+		this.tier.update(session("s", 4), 3, new Principal(null), false, null);
 		assertThat(hit("s").principalName()).isNull();
 	}
 
@@ -198,7 +199,7 @@ abstract class DurableTierTests {
 	void update_neverMovesTheLastAccessBackwards() {
 		this.tier.insert(session("s", 1), false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(90))));
-		this.tier.update(session("s", 2), null, false, null);
+		this.tier.update(session("s", 2), 1, null, false, null);
 		assertThat(hit("s").lastAccessedTime()).isEqualTo(NOW.plusSeconds(90));
 		// 12:00:30 + 90 s + 30 min + 30 s, rounded up to the minute
 		assertThat(expiresAt("s")).isEqualTo(Instant.parse("2026-03-01T12:33:00Z"));
@@ -208,7 +209,7 @@ abstract class DurableTierTests {
 	void update_ofAnIntervalBeyondTheRangeOfMilliseconds_isKept() {
 		Duration years = Duration.ofSeconds(Integer.MAX_VALUE);
 		this.tier.insert(session("s", 1), false, null);
-		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), null, false, null);
+		this.tier.update(new SessionRecord("s", 2, NOW, NOW, years, null, Map.of()), 1, null, false, null);
 		this.tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 		assertThat(hit("s").maxInactiveInterval()).isEqualTo(years);
 		assertThat(expiresAt("s")).isAfter(NOW.plus(years));
@@ -233,7 +234,7 @@ abstract class DurableTierTests {
 	@Test
 	void changeId_endsTheOldRowAndInsertsTheNewOne() {
 		this.tier.insert(session("old", 1), false, null);
-		assertThat(this.tier.changeId("old", session("new", 2), true, null)).isTrue();
+		assertThat(this.tier.changeId("old", 1, session("new", 2), true, null)).isTrue();
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
@@ -242,8 +243,8 @@ abstract class DurableTierTests {
 	@Test
 	void changeId_ofAnotherVersion_changesNothing() {
 		this.tier.insert(session("old", 1), false, null);
-		this.tier.update(session("old", 2), null, false, null);
-		assertThat(this.tier.changeId("old", session("new", 2), false, null)).isFalse();
+		this.tier.update(session("old", 2), 1, null, false, null);
+		assertThat(this.tier.changeId("old", 1, session("new", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(2);
 		assertThat(load("new")).isInstanceOf(Lookup.Miss.class);
 	}
@@ -252,7 +253,7 @@ abstract class DurableTierTests {
 	void changeId_toAnIdThatExists_changesNothing() {
 		this.tier.insert(session("old", 1), false, null);
 		this.tier.insert(session("taken", 7), false, null);
-		assertThat(this.tier.changeId("old", session("taken", 2), false, null)).isFalse();
+		assertThat(this.tier.changeId("old", 1, session("taken", 2), false, null)).isFalse();
 		assertThat(hit("old").version()).isEqualTo(1);
 		assertThat(hit("taken").version()).isEqualTo(7);
 	}
@@ -261,7 +262,7 @@ abstract class DurableTierTests {
 	void changeId_thatFailsHalfWay_leavesTheOldSessionActive() {
 		this.tier.insert(session("old", 1), false, null);
 		assertThatExceptionOfType(RuntimeException.class)
-			.isThrownBy(() -> this.tier.changeId("old", session("x".repeat(300), 2), false, null));
+			.isThrownBy(() -> this.tier.changeId("old", 1, session("x".repeat(300), 2), false, null));
 		assertThat(hit("old").version()).isEqualTo(1);
 	}
 
@@ -282,15 +283,15 @@ abstract class DurableTierTests {
 		this.tier.insert(session("plain", 1), false, null);
 		assertThat(this.tier.persistedWrites("plain")).isEmpty();
 		this.tier.insert(session("s", 1), false, "a");
-		this.tier.update(session("s", 2), null, false, null);
+		this.tier.update(session("s", 2), 1, null, false, null);
 		assertThat(this.tier.persistedWrites("s")).isEqualTo("a");
-		this.tier.update(session("s", 3), new Principal("alice"), false, "b");
+		this.tier.update(session("s", 3), 2, new Principal("alice"), false, "b");
 		assertThat(this.tier.persistedWrites("s")).isEqualTo("a b");
-		this.tier.changeId("s", session("t", 4), false, null);
+		this.tier.changeId("s", 3, session("t", 4), false, null);
 		assertThat(this.tier.persistedWrites("t")).isEqualTo("a b");
-		this.tier.changeId("t", session("u", 5), false, "c");
+		this.tier.changeId("t", 4, session("u", 5), false, "c");
 		assertThat(this.tier.persistedWrites("u")).isEqualTo("c");
-		this.tier.update(session("u", 6), null, false, "d".repeat(2_047));
+		this.tier.update(session("u", 6), 5, null, false, "d".repeat(2_047));
 		assertThat(this.tier.persistedWrites("u")).hasSize(2_048).startsWith(" d");
 	}
 
@@ -302,7 +303,7 @@ abstract class DurableTierTests {
 		try (DurableTier then = tierAt(later)) {
 			then.end("s", false, Duration.ofHours(7));
 			then.end("unknown", false, Duration.ofHours(7));
-			then.changeId("old", session("new", 2), false, null);
+			then.changeId("old", 1, session("new", 2), false, null);
 		}
 		assertThat(expiresAt("s")).isBetween(later.plus(Duration.ofMinutes(40)), later.plus(Duration.ofMinutes(41)));
 		assertThat(expiresAt("old")).isEqualTo(expiresAt("s"));
@@ -350,7 +351,7 @@ abstract class DurableTierTests {
 		for (String id : List.of("written", "touched", "ended")) {
 			this.tier.insert(session(id, 1), false, null);
 		}
-		this.tier.update(session("written", 2), null, false, null);
+		this.tier.update(session("written", 2), 1, null, false, null);
 		this.tier.touch(List.of(new Touch("touched", NOW.plusMillis(1))));
 		this.tier.end("ended", false, HALF_AN_HOUR);
 		for (String id : List.of("written", "touched", "ended", "unknown")) {
@@ -448,7 +449,7 @@ abstract class DurableTierTests {
 	}
 
 	@Test
-	void touch_ofManyInAnyOrder_onManyThreads_movesEachForward() throws Exception {
+	void touch_ofManyInAnyOrder_onManyThreads_movesEachForwardOnce() throws Exception {
 		List<Touch> forwards = new ArrayList<>();
 		for (int i = 0; i < 50; i++) {
 			this.tier.insert(session("s" + i, 1), false, null);
@@ -456,10 +457,35 @@ abstract class DurableTierTests {
 		}
 		List<Touch> backwards = new ArrayList<>(forwards);
 		Collections.reverse(backwards);
-		inParallel(List.of(touching(forwards), touching(backwards), touching(forwards), touching(backwards)));
+		List<String> moved = inParallel(
+				List.of(touching(forwards), touching(backwards), touching(forwards), touching(backwards)))
+			.stream()
+			.flatMap(List::stream)
+			.toList();
+		assertThat(moved).containsExactlyInAnyOrderElementsOf(forwards.stream().map(Touch::id).toList());
 		for (int i = 0; i < 50; i++) {
 			assertThat(hit("s" + i).lastAccessedTime()).isEqualTo(NOW.plusMillis(i + 1));
 		}
+	}
+
+	@Test
+	void touch_whileOneRowIsLocked_movesAllOthers_andSaysWhichItLeft() throws Exception {
+		List<Touch> touches = new ArrayList<>();
+		for (String id : List.of("a", "b", "c", "d")) {
+			this.tier.insert(session(id, 1), false, null);
+			touches.add(new Touch(id, NOW.plusSeconds(1)));
+		}
+		this.tier.end("d", false, HALF_AN_HOUR);
+		try (Connection other = this.pool.getConnection(); Statement statement = other.createStatement()) {
+			other.setAutoCommit(false);
+			statement.executeUpdate("update resilient_session set version = 2 where session_id = 'b'");
+			assertThat(this.tier.touch(touches)).containsExactlyInAnyOrder("a", "c");
+			other.rollback();
+			other.setAutoCommit(true);
+		}
+		assertThat(hit("b").lastAccessedTime()).isEqualTo(NOW);
+		assertThat(this.tier.touch(touches)).containsExactly("b");
+		assertThat(hit("b").lastAccessedTime()).isEqualTo(NOW.plusSeconds(1));
 	}
 
 	@Test
@@ -477,7 +503,7 @@ abstract class DurableTierTests {
 	@Test
 	void settled_ofAnOlderVersion_keepsTheMark() {
 		this.tier.insert(session("s", 1), true, null);
-		assertThat(this.tier.update(session("s", 2), null, false, null)).isTrue();
+		assertThat(this.tier.update(session("s", 2), 1, null, false, null)).isTrue();
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null)))).isZero();
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null)))).isEqualTo(1);
@@ -541,9 +567,9 @@ abstract class DurableTierTests {
 		new TransactionTemplate(new DataSourceTransactionManager(this.pool)).executeWithoutResult((status) -> {
 			this.jdbc.update("insert into orders values (1)");
 			tier.insert(session("s", 1), false, null);
-			tier.update(session("s", 2), null, false, null);
+			tier.update(session("s", 2), 1, null, false, null);
 			tier.insert(session("old", 1), false, null);
-			tier.changeId("old", session("new", 2), false, null);
+			tier.changeId("old", 1, session("new", 2), false, null);
 			tier.markPending("s");
 			tier.touch(List.of(new Touch("s", NOW.plusSeconds(1))));
 			assertThat(tier.findByPrincipalName("nobody")).isEmpty();
@@ -564,9 +590,9 @@ abstract class DurableTierTests {
 			try (DurableTier onManual = new DurableTier(manual, settings(this.platform),
 					Clock.fixed(NOW, ZoneOffset.UTC), SessionStoreListener.NO_OP)) {
 				onManual.insert(session("s", 1), false, null);
-				onManual.update(session("s", 2), null, false, null);
+				onManual.update(session("s", 2), 1, null, false, null);
 				onManual.markPending("s");
-				onManual.changeId("s", session("t", 3), false, null);
+				onManual.changeId("s", 2, session("t", 3), false, null);
 			}
 			assertThat(hit("t").version()).isEqualTo(3);
 			assertThat(this.tier.pending("", 10)).hasSize(1);
@@ -667,12 +693,13 @@ abstract class DurableTierTests {
 				});
 	}
 
-	private Callable<@Nullable Object> touching(Collection<Touch> touches) {
+	private Callable<List<String>> touching(List<Touch> touches) {
 		return () -> {
+			List<String> moved = new ArrayList<>();
 			for (int i = 0; i < 20; i++) {
-				this.tier.touch(touches);
+				moved.addAll(this.tier.touch(touches));
 			}
-			return null;
+			return moved;
 		};
 	}
 

@@ -51,12 +51,12 @@ class PostgresDurableTierTests extends DurableTierTests {
 						Clock.systemUTC(), SessionStoreListener.NO_OP)) {
 			calls.put("load", () -> limited.load(List.of("s")));
 			calls.put("insert", () -> limited.insert(session("t", 1), false, null));
-			calls.put("update", () -> limited.update(session("s", 2), null, false, null));
+			calls.put("update", () -> limited.update(session("s", 2), 1, null, false, null));
 			SessionRecord base = session("s", 2);
 			calls.put("large update", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
-					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), null, false, null));
+					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), 1, null, false, null));
 			calls.put("end", () -> limited.end("s", false, Duration.ofMinutes(30)));
-			calls.put("changeId", () -> limited.changeId("s", session("u", 2), false, null));
+			calls.put("changeId", () -> limited.changeId("s", 1, session("u", 2), false, null));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
 			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));
