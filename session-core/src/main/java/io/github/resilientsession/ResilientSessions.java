@@ -17,6 +17,7 @@ import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.SchemaVersionException;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.reconcile.BackgroundThread;
 import io.github.resilientsession.reconcile.Expiry;
 import io.github.resilientsession.reconcile.PendingReconciler;
 import io.github.resilientsession.reconcile.RebuildCheck;
@@ -52,6 +53,8 @@ public final class ResilientSessions implements AutoCloseable {
 	 */
 	private static final Duration TOUCHES_FLUSHED = Duration.ofMinutes(1);
 
+	private static final Duration MAX_EXPIRY_STOP = Duration.ofSeconds(2);
+
 	private static final SecureRandom RANDOM = new SecureRandom();
 
 	private static final Logger logger = LoggerFactory.getLogger(ResilientSessions.class);
@@ -81,6 +84,8 @@ public final class ResilientSessions implements AutoCloseable {
 	private final Mode mode;
 
 	private final Resync resync;
+
+	private final BackgroundThread expiry;
 
 	private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -126,8 +131,11 @@ public final class ResilientSessions implements AutoCloseable {
 		Expiry expiry = new Expiry(durable, this.durableCircuit, this::remainingLives, this::mayExpire,
 				this::publishExpired, newToken(), clock.node());
 		this.reconciler = new Reconciler(touches, new UnpersistedReconciler(this.flow.writePath()),
-				() -> settle(pending), rebuilds, expiry, settings.expiryInterval(), this.redisCircuit,
-				this.durableCircuit, settings.reconcileInterval());
+				() -> settleIfDue(pending), rebuilds, this.redisCircuit, this.durableCircuit,
+				settings.reconcileInterval());
+		// The application's listeners may take their time, which nothing else has to wait
+		// for.
+		this.expiry = new BackgroundThread("resilient-session-expiry", settings.expiryInterval(), expiry::run);
 		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, settings.resync(),
 				newToken(), this.redisProber::wake, clock);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),
@@ -206,6 +214,7 @@ public final class ResilientSessions implements AutoCloseable {
 		}
 		this.redisProber.start(FIRST_PROBE);
 		this.reconciler.start();
+		this.expiry.start();
 		if (this.mode == Mode.ACTIVE) {
 			this.resync.start();
 		}
@@ -227,6 +236,12 @@ public final class ResilientSessions implements AutoCloseable {
 			if (!this.flow.writePath().remembersAllMissed()) {
 				throw ex;
 			}
+		}
+	}
+
+	private void settleIfDue(PendingReconciler pending) {
+		if (pending.isDue()) {
+			settle(pending);
 		}
 	}
 
@@ -288,6 +303,7 @@ public final class ResilientSessions implements AutoCloseable {
 			return;
 		}
 		this.resync.close();
+		this.expiry.stop(MAX_EXPIRY_STOP);
 		this.reconciler.close();
 		this.redisProber.close();
 		this.durableProber.close();

@@ -139,7 +139,7 @@ public final class Expiry {
 			}
 		}
 		if (!touches.isEmpty()) {
-			this.durableCircuit.write(() -> this.durable.touch(touches));
+			this.durableCircuit.call(() -> this.durable.touch(touches));
 		}
 		return changed || !touches.isEmpty();
 	}

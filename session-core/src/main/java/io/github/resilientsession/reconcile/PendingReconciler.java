@@ -1,5 +1,6 @@
 package io.github.resilientsession.reconcile;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -29,6 +30,13 @@ public final class PendingReconciler {
 
 	private static final int PAGE = 100;
 
+	/**
+	 * How many times as long as a pass to wait that has left rows behind.
+	 */
+	private static final int WAIT_FACTOR = 20;
+
+	private static final Duration MAX_WAIT = Duration.ofSeconds(30);
+
 	private static final Logger logger = LoggerFactory.getLogger(PendingReconciler.class);
 
 	private final RedisTier redis;
@@ -41,6 +49,8 @@ public final class PendingReconciler {
 
 	private final SessionStoreListener listener;
 
+	private volatile long notBefore = System.nanoTime();
+
 	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit, Convergence convergence,
 			SessionStoreListener listener) {
 		this.redis = redis;
@@ -51,12 +61,25 @@ public final class PendingReconciler {
 	}
 
 	/**
+	 * Whether it is time for another pass. One that has left rows behind, since Redis had
+	 * no room for them, was for nothing and would be again: it is repeated, but only
+	 * after a multiple of the time that it took.
+	 * @return whether to {@link #settle()}, unless Redis is about to be trusted again,
+	 * which always has to wait for that
+	 */
+	public boolean isDue() {
+		return System.nanoTime() - this.notBefore >= 0;
+	}
+
+	/**
 	 * Settle, in one pass, everything that is pending when it begins.
 	 * @throws RedisTierException if Redis failed again
 	 * @throws TierUnavailableException if the durable store cannot say what is pending
 	 */
 	public void settle() {
+		long start = System.nanoTime();
 		long settled = 0;
+		long left = 0;
 		String last = "";
 		List<PendingRow> page;
 		do {
@@ -64,6 +87,7 @@ public final class PendingReconciler {
 			page = this.durableCircuit.call(() -> this.durable.pending(after, PAGE));
 			List<PendingRow> told = tell(page);
 			settled += told.size();
+			left += page.size() - told.size();
 			if (!told.isEmpty()) {
 				this.durableCircuit.write(() -> this.durable.settled(told));
 			}
@@ -72,6 +96,8 @@ public final class PendingReconciler {
 			}
 		}
 		while (page.size() == PAGE);
+		long end = System.nanoTime();
+		this.notBefore = (left > 0) ? end + Math.min(WAIT_FACTOR * (end - start), MAX_WAIT.toNanos()) : end;
 		if (settled > 0) {
 			logger.info("Redis has been told of {} session writes that it had missed.", settled);
 		}

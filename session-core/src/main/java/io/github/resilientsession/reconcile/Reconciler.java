@@ -1,8 +1,6 @@
 package io.github.resilientsession.reconcile;
 
 import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import org.slf4j.Logger;
@@ -29,40 +27,26 @@ public final class Reconciler implements AutoCloseable {
 
 	private final RebuildCheck rebuilds;
 
-	private final Expiry expiry;
-
-	private final Duration expiryInterval;
-
 	private final TierCircuit redisCircuit;
 
 	private final TierCircuit durableCircuit;
 
-	private final Duration interval;
-
-	private final CountDownLatch closed = new CountDownLatch(1);
-
-	private final Thread thread;
+	private final BackgroundThread thread;
 
 	/**
 	 * Create a reconciler, not started.
 	 * @param settle tells Redis of what it has missed
-	 * @param expiryInterval how often to look for expired sessions
-	 * @param interval how often to do all else
+	 * @param interval how often to do it all
 	 */
 	public Reconciler(TouchFlusher touches, UnpersistedReconciler unpersisted, Runnable settle, RebuildCheck rebuilds,
-			Expiry expiry, Duration expiryInterval, TierCircuit redisCircuit, TierCircuit durableCircuit,
-			Duration interval) {
+			TierCircuit redisCircuit, TierCircuit durableCircuit, Duration interval) {
 		this.touches = touches;
 		this.unpersisted = unpersisted;
 		this.settle = settle;
 		this.rebuilds = rebuilds;
-		this.expiry = expiry;
-		this.expiryInterval = expiryInterval;
 		this.redisCircuit = redisCircuit;
 		this.durableCircuit = durableCircuit;
-		this.interval = interval;
-		this.thread = new Thread(this::run, "resilient-session-reconcile");
-		this.thread.setDaemon(true);
+		this.thread = new BackgroundThread("resilient-session-reconcile", interval, this::run);
 	}
 
 	/**
@@ -73,25 +57,13 @@ public final class Reconciler implements AutoCloseable {
 	}
 
 	private void run() {
-		try {
-			long expired = System.nanoTime();
-			while (!this.closed.await(this.interval.toNanos(), TimeUnit.NANOSECONDS)) {
-				long deadline = System.nanoTime() + PASS.toNanos();
-				flush(deadline);
-				if (!this.redisCircuit.isOpen()) {
-					attempt(this.settle);
-				}
-				if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
-					attempt(this.rebuilds::check);
-				}
-				if (System.nanoTime() - expired >= this.expiryInterval.toNanos()) {
-					attempt(this.expiry::run);
-					expired = System.nanoTime();
-				}
-			}
+		long deadline = System.nanoTime() + PASS.toNanos();
+		flush(deadline);
+		if (!this.redisCircuit.isOpen()) {
+			attempt(this.settle);
 		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
+		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
+			attempt(this.rebuilds::check);
 		}
 	}
 
@@ -111,7 +83,7 @@ public final class Reconciler implements AutoCloseable {
 		try {
 			task.run();
 		}
-		// Also an Error: nothing would be reconciled any more without this thread.
+		// Also an Error: what comes next does not depend on it.
 		catch (RuntimeException | Error ex) {
 			logger.debug("Will be tried again", ex);
 		}
@@ -123,13 +95,7 @@ public final class Reconciler implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		this.closed.countDown();
-		try {
-			this.thread.join(2 * PASS.toMillis());
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-		}
+		this.thread.stop(PASS.multipliedBy(2));
 		flush(System.nanoTime() + PASS.toNanos());
 	}
 

@@ -6,8 +6,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -63,6 +61,8 @@ public final class Resync implements AutoCloseable {
 	 */
 	private static final Duration CALM = Duration.ofSeconds(5);
 
+	private static final Duration MAX_CLOSE = Duration.ofSeconds(5);
+
 	private static final Duration WAY = Duration.ofMillis(50);
 
 	private static final int MAX_WAYS_GIVEN = 40;
@@ -107,9 +107,7 @@ public final class Resync implements AutoCloseable {
 
 	private final Clock clock;
 
-	private final CountDownLatch closed = new CountDownLatch(1);
-
-	private final Thread thread;
+	private final BackgroundThread thread;
 
 	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
 
@@ -133,8 +131,7 @@ public final class Resync implements AutoCloseable {
 		this.owner = owner;
 		this.agreed = agreed;
 		this.clock = clock;
-		this.thread = new Thread(this::run, "resilient-session-resync");
-		this.thread.setDaemon(true);
+		this.thread = new BackgroundThread("resilient-session-resync", INTERVAL, this::resyncIfNeeded);
 	}
 
 	/**
@@ -150,23 +147,6 @@ public final class Resync implements AutoCloseable {
 	 */
 	public Progress progress() {
 		return this.progress;
-	}
-
-	private void run() {
-		try {
-			while (!this.closed.await(INTERVAL.toNanos(), TimeUnit.NANOSECONDS)) {
-				try {
-					resyncIfNeeded();
-				}
-				// Also an Error: nothing would be trusted any more without this thread.
-				catch (RuntimeException | Error ex) {
-					logger.debug("The resync will be tried again", ex);
-				}
-			}
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-		}
 	}
 
 	private void resyncIfNeeded() throws InterruptedException {
@@ -437,23 +417,12 @@ public final class Resync implements AutoCloseable {
 	}
 
 	private void pause(Duration duration) throws InterruptedException {
-		if (this.closed.await(duration.toNanos(), TimeUnit.NANOSECONDS)) {
-			throw new InterruptedException("The application is shutting down");
-		}
+		this.thread.pause(duration);
 	}
 
 	@Override
 	public void close() {
-		this.closed.countDown();
-		if (!this.thread.isAlive()) {
-			return;
-		}
-		try {
-			this.thread.join(TimeUnit.SECONDS.toMillis(5));
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-		}
+		this.thread.stop(MAX_CLOSE);
 	}
 
 	/**

@@ -1,6 +1,7 @@
 package io.github.resilientsession.redis;
 
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.SocketOptions;
@@ -9,6 +10,7 @@ import io.lettuce.core.cluster.ClusterClientOptions;
 import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.DirectFieldAccessor;
 import org.springframework.data.redis.connection.RedisConfiguration;
@@ -34,7 +36,9 @@ public final class RedisConnections {
 	 * Derive a connection factory, neither started nor connected.
 	 * @param application the application's factory, standalone, Sentinel or cluster
 	 * @param timeLimit how long a command may take
-	 * @return a factory that the caller destroys
+	 * @return a factory that the caller destroys, and with it its
+	 * {@link LettuceConnectionFactory#getClientResources() client resources}, which are
+	 * its own
 	 */
 	public static LettuceConnectionFactory derive(LettuceConnectionFactory application, Duration timeLimit) {
 		LettuceConnectionFactory own = new LettuceConnectionFactory(configuration(application),
@@ -66,7 +70,7 @@ public final class RedisConnections {
 			.shutdownQuietPeriod(Duration.ZERO)
 			.clientOptions(options(application, timeLimit));
 		given.getClientName().ifPresent(own::clientName);
-		given.getClientResources().map(RedisConnections::resources).ifPresent(own::clientResources);
+		own.clientResources(resources(given.getClientResources().orElse(null)));
 		given.getRedisCredentialsProviderFactory().ifPresent(own::redisCredentialsProviderFactory);
 		if (given.isUseSsl()) {
 			LettuceClientConfiguration.LettuceSslClientConfigurationBuilder ssl = own.useSsl();
@@ -79,12 +83,19 @@ public final class RedisConnections {
 	}
 
 	/**
-	 * The same threads, but back within a quarter of a second after Redis is.
+	 * The application's threads, if it shares them, but back within a quarter of a second
+	 * after Redis is. What is shared is named, since only that outlives a shutdown of the
+	 * result.
 	 */
-	private static ClientResources resources(ClientResources application) {
-		return application.mutate()
-			.reconnectDelay(() -> Delay.exponential(Duration.ofMillis(20), Duration.ofMillis(250), 2,
-					java.util.concurrent.TimeUnit.MILLISECONDS))
+	private static ClientResources resources(@Nullable ClientResources application) {
+		ClientResources.Builder own = (application != null) ? application.mutate()
+			.eventLoopGroupProvider(application.eventLoopGroupProvider())
+			.eventExecutorGroup(application.eventExecutorGroup())
+			.timer(application.timer())
+			.commandLatencyRecorder(application.commandLatencyRecorder()) : ClientResources.builder();
+		return own
+			.reconnectDelay(
+					() -> Delay.exponential(Duration.ofMillis(20), Duration.ofMillis(250), 2, TimeUnit.MILLISECONDS))
 			.build();
 	}
 

@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
+import io.lettuce.core.resource.ClientResources;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.data.redis.connection.lettuce.LettuceConnection;
@@ -154,6 +155,10 @@ final class RedisLink implements AutoCloseable {
 			made.close();
 		}
 		this.connections.destroy();
+		ClientResources resources = this.connections.getClientResources();
+		if (resources != null) {
+			resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+		}
 	}
 
 }

@@ -82,7 +82,8 @@ public final class RedisTier implements AutoCloseable {
 	/**
 	 * Create a tier that is not connected yet: {@link #probe()} connects.
 	 * @param connections a factory of its own for this tier (see
-	 * {@link RedisConnections}), started and destroyed by the tier
+	 * {@link RedisConnections}), started by the tier, and destroyed together with its
+	 * client resources
 	 * @param codec writes attributes and the fields of the copy
 	 * @param ttlPolicy for copies of plain Spring Session that never expire
 	 * @param settings key namespace and time limit
