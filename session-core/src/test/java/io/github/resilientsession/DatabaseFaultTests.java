@@ -177,6 +177,48 @@ class DatabaseFaultTests {
 		worksAgain(other);
 	}
 
+	@Test
+	void databaseRestoredFromABackup_keepsWhatIsWrittenFromThenOn() {
+		String id = this.node.create("a", "1");
+		sql("create table backup as select * from resilient_session");
+		this.node.set(id, "b", "1");
+		this.node.set(id, "c", "1");
+		sql("delete from resilient_session");
+		sql("insert into resilient_session select * from backup");
+		for (String name : List.of("d", "e", "f")) {
+			this.node.set(id, name, "1");
+			assertThat(this.node.get(id, name)).isEqualTo("1");
+		}
+		this.redis.flushAll();
+		for (String name : List.of("a", "d", "e", "f")) {
+			assertThat(this.node.get(id, name)).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void rowThatCannotBeRead_isLeftAsItIs_andCostsOnlyItsOwnSession() {
+		String unreadable = this.node.create("a", "1");
+		String other = this.client.login(this.node);
+		ResilientSession slow = this.node.find(unreadable);
+		this.node.set(unreadable, "b", "1");
+		sql("update resilient_session set attributes = 'nonsense', version = version + 1 where session_id = '"
+				+ unreadable + "'");
+		slow.setAttribute("c", "1");
+		this.node.repository.save(slow);
+		assertThat(this.node.events.of("quarantined")).isEqualTo(1);
+		assertThat(this.node.events.of("lateSaveDropped")).isEqualTo(1);
+		assertThat(this.node.repository.findById(unreadable)).isNull();
+		assertThat(this.postgres.queryForLong(PostgresServer.database(this.url),
+				"select count(*) from resilient_session where attributes = 'nonsense' and state = 0"))
+			.isEqualTo(1);
+		this.client.write(this.node, other);
+		worksAgain(other);
+	}
+
+	private void sql(String sql) {
+		this.postgres.execute(PostgresServer.database(this.url), sql);
+	}
+
 	private void survives(Runnable fault, Runnable healing) {
 		String changed = this.client.login(this.node);
 		String ended = this.client.login(this.node);

@@ -1,8 +1,5 @@
 package io.github.resilientsession;
 
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 
@@ -141,7 +138,7 @@ class MixedNodesTests {
 	}
 
 	@Test
-	void columnOfANewerVersion_isLeftAsItIs() throws SQLException {
+	void columnOfANewerVersion_isLeftAsItIs() {
 		String id = this.node.create("a", "0");
 		sql("alter table resilient_session add column newer integer not null default 1");
 		sql("update resilient_session set newer = 2");
@@ -193,11 +190,8 @@ class MixedNodesTests {
 				"select " + column + " from resilient_session where session_id = '" + id + "'");
 	}
 
-	private void sql(String sql) throws SQLException {
-		try (Connection connection = this.postgres.dataSource(PostgresServer.database(this.url)).getConnection();
-				Statement statement = connection.createStatement()) {
-			statement.execute(sql);
-		}
+	private void sql(String sql) {
+		this.postgres.execute(PostgresServer.database(this.url), sql);
 	}
 
 }

@@ -1,5 +1,6 @@
 package io.github.resilientsession;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -7,6 +8,7 @@ import java.util.stream.Stream;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -19,6 +21,7 @@ import org.springframework.session.SessionRepository;
 import org.springframework.session.data.redis.RedisSessionRepository;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
  * Nodes of plain Spring Session and ours on the same sessions, with the default and with
@@ -90,6 +93,46 @@ class PlainCompatibilityTests {
 			node.set(id, "a", "1");
 			assertThat(this.redis.pttl("spring:session:sessions:" + id)).isPositive();
 		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("serializers")
+	void plainSession_whoseIdChanges_isNotStoredUnderTheOldOneByASlowerRequest(RedisSerializer<Object> serializer) {
+		try (Plain plain = new Plain(serializer); SessionNode node = node(serializer, Mode.ACTIVE)) {
+			String id = plain.create("a", "0");
+			ResilientSession moving = node.find(id);
+			ResilientSession slow = node.find(id);
+			String newId = moving.changeSessionId();
+			node.repository.save(moving);
+			assertThat(node.get(newId, "a")).isEqualTo("0");
+			assertThat(plain.find(id)).isNull();
+			slow.setAttribute("late", "1");
+			node.repository.save(slow);
+			this.redis.flushAll();
+			assertThat(node.repository.findById(id)).isNull();
+			assertThat(node.get(newId, "a")).isEqualTo("0");
+		}
+	}
+
+	@Test
+	void serializerThatWritesTheSameDifferentlyEachTime_isRefusedAtTheStart() {
+		RedisSerializer<Object> salted = new RedisSerializer<>() {
+
+			private int salt;
+
+			@Override
+			public byte[] serialize(Object value) {
+				return (value + " " + this.salt++).getBytes(StandardCharsets.UTF_8);
+			}
+
+			@Override
+			public Object deserialize(byte[] bytes) {
+				return new String(bytes, StandardCharsets.UTF_8);
+			}
+
+		};
+		assertThatIllegalArgumentException().isThrownBy(() -> node(salted, Mode.ACTIVE))
+			.withMessageContaining("writes the same value differently each time");
 	}
 
 	private SessionNode node(RedisSerializer<Object> serializer, Mode mode) {

@@ -119,6 +119,24 @@ class RedisFaultTests {
 	}
 
 	@Test
+	void connectionToRedisDiesWithoutAWord_everythingGoesOn_andAnotherOneTakesItsPlace() {
+		survives(this.wire::killSilently,
+				() -> await().atMost(Duration.ofSeconds(30)).until(() -> !this.node.redisIsCutOff()));
+	}
+
+	@Test
+	void redisThatTakesNoWrites_isNoticedByANodeThatOnlyReads_andOnceTooOftenForChance() {
+		this.client.login(this.node);
+		try (RedisServer master = RedisServer.start()) {
+			this.redis.replicaOf(master);
+			await().until(this.node::redisIsCutOff);
+			this.redis.promote();
+		}
+		await().until(() -> !this.node.redisIsCutOff());
+		this.client.readAll(this.node);
+	}
+
+	@Test
 	void wireToRedisAlmostTooSlow_everythingGoesOn() {
 		survives(() -> this.wire.delay(SessionNode.REDIS_TIME_LIMIT.multipliedBy(4).dividedBy(10)), this.wire::heal);
 	}

@@ -1,9 +1,6 @@
 package io.github.resilientsession;
 
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -58,7 +55,7 @@ class ResyncTests {
 	}
 
 	@Test
-	void restoredSnapshot_nothingOldIsRead_andOneNodeOfTwoMakesAllRight() throws SQLException {
+	void restoredSnapshot_nothingOldIsRead_andOneNodeOfTwoMakesAllRight() {
 		SessionNode one = start(new ResyncSettings(5_000, 0.2));
 		SessionNode two = start(new ResyncSettings(5_000, 0.2));
 		List<String> ids = this.client.login(one, 150);
@@ -116,7 +113,32 @@ class ResyncTests {
 	}
 
 	@Test
-	void sessionsThatRedisHasLost_arePutBack_mostRecentlyUsedFirst() throws SQLException {
+	void nodeThatDidIt_diesHalfWay_theOtherGoesOnWhereItWas() {
+		ResyncSettings slow = new ResyncSettings(500, 0.2);
+		try (Wire wireOfOne = Wire.to(this.postgres.host(), this.postgres.port());
+				Wire wireOfTwo = Wire.to(this.postgres.host(), this.postgres.port())) {
+			SessionNode one = start(SessionNode.on(this.redis, this.url).database(wireOfOne).resync(slow));
+			SessionNode two = start(SessionNode.on(this.redis, this.url).database(wireOfTwo).resync(slow));
+			List<String> ids = this.client.login(one, 60);
+			createMore(one, 1_940);
+			Path old = this.redis.snapshot();
+			ids.subList(0, 30).forEach((id) -> this.client.write(one, id));
+			ids.subList(30, 60).forEach((id) -> this.client.logout(one, id));
+			this.redis.restartFrom(old);
+			await().atMost(LONG).until(() -> one.resync().compared() > 900 || two.resync().compared() > 900);
+			boolean oneDidIt = one.resync().compared() > 0;
+			(oneDidIt ? wireOfOne : wireOfTwo).cut();
+			SessionNode second = oneDidIt ? two : one;
+			assertThat(second.trustsRedis()).isFalse();
+			// The lease has to run out first.
+			await().atMost(LONG.multipliedBy(2)).until(second::trustsRedis);
+			assertThat(second.resync().compared()).isBetween(1L, 1_600L);
+			ids.forEach((id) -> this.client.read(second, id));
+		}
+	}
+
+	@Test
+	void sessionsThatRedisHasLost_arePutBack_mostRecentlyUsedFirst() {
 		SessionNode node = start(new ResyncSettings(50, 0.2));
 		List<String> ids = new ArrayList<>(this.client.login(node, 300));
 		Set<String> recent = new HashSet<>(ids.subList(100, 200));
@@ -201,16 +223,17 @@ class ResyncTests {
 	}
 
 	private SessionNode start(ResyncSettings resync) {
-		SessionNode node = SessionNode.on(this.redis, this.url).resync(resync).start();
+		return start(SessionNode.on(this.redis, this.url).resync(resync));
+	}
+
+	private SessionNode start(SessionNode.Options options) {
+		SessionNode node = options.start();
 		this.nodes.add(node);
 		return node;
 	}
 
-	private void sql(String sql) throws SQLException {
-		try (Connection connection = this.postgres.dataSource(PostgresServer.database(this.url)).getConnection();
-				Statement statement = connection.createStatement()) {
-			statement.execute(sql);
-		}
+	private void sql(String sql) {
+		this.postgres.execute(PostgresServer.database(this.url), sql);
 	}
 
 }

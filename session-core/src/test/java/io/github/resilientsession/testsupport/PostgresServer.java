@@ -86,7 +86,12 @@ public abstract class PostgresServer implements AutoCloseable {
 		execute("postgres", sql);
 	}
 
-	private void execute(String database, String sql) {
+	/**
+	 * Run a statement in a database.
+	 * @param database the database's name
+	 * @param sql the statement
+	 */
+	public final void execute(String database, String sql) {
 		try (Connection connection = dataSource(database).getConnection();
 				Statement statement = connection.createStatement()) {
 			statement.execute(sql);

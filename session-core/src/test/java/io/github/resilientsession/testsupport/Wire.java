@@ -105,6 +105,15 @@ public final class Wire implements AutoCloseable {
 	}
 
 	/**
+	 * Let the connections that are there die without a word, as they do when the other
+	 * machine vanishes: they stay, and pass nothing any more, also after {@link #heal()}.
+	 * New ones are as good as any.
+	 */
+	public void killSilently() {
+		change(() -> this.connections.forEach(WireConnection::die));
+	}
+
+	/**
 	 * Let everything take longer, also what is on its way on connections that are there.
 	 * @param each how much longer in each direction, so a round trip takes twice as much
 	 */

@@ -29,6 +29,8 @@ final class WireConnection {
 
 	private boolean open = true;
 
+	private boolean dead;
+
 	WireConnection(Selector selector, SocketChannel client, InetSocketAddress target) throws IOException {
 		SocketChannel server = SocketChannel.open();
 		client.setOption(StandardSocketOptions.TCP_NODELAY, true).configureBlocking(false);
@@ -42,6 +44,13 @@ final class WireConnection {
 
 	boolean isOpen() {
 		return this.open;
+	}
+
+	/**
+	 * Pass nothing from now on.
+	 */
+	void die() {
+		this.dead = true;
 	}
 
 	/**
@@ -77,7 +86,7 @@ final class WireConnection {
 		if (!((SocketChannel) this.server.channel()).isConnected()) {
 			return Long.MAX_VALUE;
 		}
-		if (blackHole) {
+		if (blackHole || this.dead) {
 			this.client.interestOps(0);
 			this.server.interestOps(0);
 			return Long.MAX_VALUE;
