@@ -135,7 +135,8 @@ public final class ResilientSessions implements AutoCloseable {
 				settings.reconcileInterval());
 		// The application's listeners may take their time, which nothing else has to wait
 		// for.
-		this.expiry = new BackgroundThread("resilient-session-expiry", settings.expiryInterval(), expiry::run);
+		this.expiry = new BackgroundThread("resilient-session-expiry", "Expiring sessions", settings.expiryInterval(),
+				expiry::run);
 		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, settings.resync(),
 				newToken(), this.redisProber::wake, clock);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),

@@ -12,14 +12,14 @@ public final class SessionStoreUnavailableException extends RuntimeException {
 	private final Duration retryAfter;
 
 	SessionStoreUnavailableException(String what, Duration retryAfter, Throwable cause) {
-		super(what + ": " + cause.getMessage() + ". No session is lost by this; try again in " + retryAfter.toSeconds()
+		super(what + ": " + cause.getMessage() + ". No session is ended by this; try again in " + retryAfter.toSeconds()
 				+ " s, and look at the health of Redis and of the session database.", cause);
 		this.retryAfter = retryAfter;
 	}
 
 	/**
 	 * How long a client should wait before it tries again.
-	 * @return the wait, in whole seconds
+	 * @return the wait, as it is configured; the starter tells it in whole seconds
 	 */
 	public Duration retryAfter() {
 		return this.retryAfter;

@@ -108,7 +108,7 @@ public final class SessionNode implements AutoCloseable {
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, options.resync, RECONCILE_INTERVAL, Duration.ofMillis(500));
+				CIRCUIT, CIRCUIT, options.resync, options.reconcileInterval, Duration.ofMillis(500));
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				listener);
 		this.repository = this.sessions.repository();
@@ -227,6 +227,8 @@ public final class SessionNode implements AutoCloseable {
 
 		private ResyncSettings resync = new ResyncSettings(5_000, 0.2);
 
+		private Duration reconcileInterval = RECONCILE_INTERVAL;
+
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
 		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
@@ -288,6 +290,14 @@ public final class SessionNode implements AutoCloseable {
 
 		public Options resync(ResyncSettings resync) {
 			this.resync = resync;
+			return this;
+		}
+
+		/**
+		 * How often touches are flushed, and what is pending or unpersisted is settled.
+		 */
+		public Options reconcileInterval(Duration interval) {
+			this.reconcileInterval = interval;
 			return this;
 		}
 

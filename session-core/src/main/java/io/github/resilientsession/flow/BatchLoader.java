@@ -8,6 +8,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
@@ -174,7 +175,17 @@ public final class BatchLoader implements AutoCloseable {
 		boolean idle = isIdle();
 		boolean crowded = this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
 		if ((idle || crowded) && this.bulkhead.tryAcquirePermission()) {
+			execute();
+		}
+	}
+
+	private void execute() {
+		try {
 			this.executor.execute(this::drain);
+		}
+		catch (RejectedExecutionException ex) {
+			this.bulkhead.onComplete();
+			shedAll();
 		}
 	}
 
@@ -260,6 +271,10 @@ public final class BatchLoader implements AutoCloseable {
 	@Override
 	public void close() {
 		this.executor.shutdownNow();
+		shedAll();
+	}
+
+	private void shedAll() {
 		List<Load> waiting = new ArrayList<>();
 		this.queue.drainTo(waiting);
 		waiting.forEach((load) -> shed(load, "the application is shutting down"));

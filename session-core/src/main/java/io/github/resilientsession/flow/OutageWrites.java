@@ -189,46 +189,70 @@ final class OutageWrites {
 
 	/**
 	 * First the new copy, then the old tombstone, which fails if the old copy was changed
-	 * in between.
+	 * in between. Without the tombstone nobody is given the new id, and its copy goes.
 	 */
 	private WriteOutcome keepUnderNewId(SessionRecord base, SessionChange change, TierUnavailableException cause) {
 		SessionRecord there = base;
 		SessionRecord put = null;
 		String token = this.tokens.get();
-		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			SessionRecord expected = there;
-			SessionRecord next = underNewId(newer(base, expected), change, token);
-			SessionRecord before = put;
-			CopyOutcome found = this.redisCircuit
-				.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
-			if (found.status() != Status.DONE) {
-				break;
-			}
-			put = next;
-			found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, keepFor(next)));
-			if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
-				SessionRecord latest = latest(base);
-				if (latest == null || latest.version() > base.version()) {
-					this.redisCircuit.write(() -> this.redis.discard(next));
+		try {
+			for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+				SessionRecord expected = there;
+				SessionRecord next = underNewId(newer(base, expected), change, token);
+				SessionRecord before = put;
+				CopyOutcome found = this.redisCircuit
+					.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
+				if (found.status() != Status.DONE) {
+					break;
+				}
+				put = next;
+				found = endOld(base, expected, keepFor(next));
+				if (found.status() == Status.DONE) {
+					put = null;
+					kept(next.id(), token);
+					kept(base.id(), "");
+					return new WriteOutcome.Written(next);
+				}
+				if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
 					return new WriteOutcome.Unavailable(cause);
 				}
-				found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, keepFor(next)));
+				Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
+				if (!(copy instanceof Lookup.Hit hit)) {
+					return new WriteOutcome.Dropped();
+				}
+				there = hit.session();
 			}
-			if (found.status() == Status.DONE) {
-				kept(next.id(), token);
-				kept(base.id(), "");
-				return new WriteOutcome.Written(next);
-			}
-			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
-			if (!(copy instanceof Lookup.Hit hit)) {
-				// Ended: nobody gets the new id.
-				SessionRecord orphan = put;
-				this.redisCircuit.write(() -> this.redis.discard(orphan));
-				return new WriteOutcome.Dropped();
-			}
-			there = hit.session();
+			return contended(base.id(), cause);
 		}
-		return contended(base.id(), cause);
+		finally {
+			if (put != null) {
+				discardOrphan(put);
+			}
+		}
+	}
+
+	/**
+	 * @return {@code ABSENT} if there is no old copy, and nobody can say whether the
+	 * session has changed since the request has read it
+	 */
+	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, Duration keep) {
+		CopyOutcome found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, keep));
+		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW) {
+			return found;
+		}
+		SessionRecord latest = latest(base);
+		return (latest == null || latest.version() > base.version()) ? found
+				: this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, keep));
+	}
+
+	private void discardOrphan(SessionRecord orphan) {
+		try {
+			this.redisCircuit.write(() -> this.redis.discard(orphan));
+		}
+		catch (RuntimeException ex) {
+			logger.debug("The copy of session {}, which nobody was given, is left to its TTL",
+					SessionHash.of(orphan.id()), ex);
+		}
 	}
 
 	/**
@@ -267,8 +291,7 @@ final class OutageWrites {
 	 */
 	private void note() {
 		// Another one each time: a node that has looked at all copies before takes back
-		// only
-		// the note that it knew.
+		// only the note that it knew.
 		this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(this.tokens.get()));
 	}
 

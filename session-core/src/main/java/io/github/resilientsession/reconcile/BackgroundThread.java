@@ -4,16 +4,11 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 /**
  * A thread of the library's own that does a task over and over, with a pause before each
  * time. What the task throws ends that one run only.
  */
 public final class BackgroundThread {
-
-	private static final Logger logger = LoggerFactory.getLogger(BackgroundThread.class);
 
 	private final Duration interval;
 
@@ -23,13 +18,17 @@ public final class BackgroundThread {
 
 	private final Thread thread;
 
+	private final FailureLog failures;
+
 	/**
 	 * Create a thread, not started.
 	 * @param name its name
+	 * @param work what the log calls its task
 	 * @param interval the pause before each run
 	 * @param task what it does
 	 */
-	public BackgroundThread(String name, Duration interval, Task task) {
+	public BackgroundThread(String name, String work, Duration interval, Task task) {
+		this.failures = new FailureLog(work);
 		this.interval = interval;
 		this.task = task;
 		this.thread = new Thread(this::run, name);
@@ -57,10 +56,11 @@ public final class BackgroundThread {
 	private void runOnce() throws InterruptedException {
 		try {
 			this.task.run();
+			this.failures.succeeded();
 		}
 		// Also an Error: nobody would do this any more without this thread.
 		catch (RuntimeException | Error ex) {
-			logger.debug("Will be tried again", ex);
+			this.failures.failed(ex);
 		}
 	}
 

@@ -3,12 +3,11 @@ package io.github.resilientsession.reconcile;
 import java.time.Duration;
 
 import io.github.resilientsession.circuit.TierCircuit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The background thread that flushes touches and settles what is pending, once per
- * interval.
+ * The background thread that, once per interval, makes durable what is not yet (touches,
+ * and writes that only Redis has), tells Redis what it has missed, and looks after what
+ * was put back into Redis.
  */
 public final class Reconciler implements AutoCloseable {
 
@@ -16,8 +15,6 @@ public final class Reconciler implements AutoCloseable {
 	 * How long one pass of persisting may hold up the other work.
 	 */
 	private static final Duration PASS = Duration.ofSeconds(5);
-
-	private static final Logger logger = LoggerFactory.getLogger(Reconciler.class);
 
 	private final TouchFlusher touches;
 
@@ -33,6 +30,14 @@ public final class Reconciler implements AutoCloseable {
 
 	private final BackgroundThread thread;
 
+	private final FailureLog touchFailures = new FailureLog("Writing last accesses to the database");
+
+	private final FailureLog persistFailures = new FailureLog("Persisting what only Redis has");
+
+	private final FailureLog settleFailures = new FailureLog("Telling Redis what it has missed");
+
+	private final FailureLog rebuildFailures = new FailureLog("Checking what was put back into Redis");
+
 	/**
 	 * Create a reconciler, not started.
 	 * @param settle tells Redis of what it has missed
@@ -46,7 +51,7 @@ public final class Reconciler implements AutoCloseable {
 		this.rebuilds = rebuilds;
 		this.redisCircuit = redisCircuit;
 		this.durableCircuit = durableCircuit;
-		this.thread = new BackgroundThread("resilient-session-reconcile", interval, this::run);
+		this.thread = new BackgroundThread("resilient-session-reconcile", "Reconciling", interval, this::run);
 	}
 
 	/**
@@ -60,10 +65,10 @@ public final class Reconciler implements AutoCloseable {
 		long deadline = System.nanoTime() + PASS.toNanos();
 		flush(deadline);
 		if (!this.redisCircuit.isOpen()) {
-			attempt(this.settle);
+			attempt(this.settleFailures, this.settle);
 		}
 		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
-			attempt(this.rebuilds::check);
+			attempt(this.rebuildFailures, this.rebuilds::check);
 		}
 	}
 
@@ -72,20 +77,21 @@ public final class Reconciler implements AutoCloseable {
 	 */
 	private void flush(long deadline) {
 		if (!this.durableCircuit.isOpen()) {
-			attempt(() -> this.touches.flush(deadline));
+			attempt(this.touchFailures, () -> this.touches.flush(deadline));
 		}
 		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
-			attempt(() -> this.unpersisted.persist(deadline));
+			attempt(this.persistFailures, () -> this.unpersisted.persist(deadline));
 		}
 	}
 
-	private static void attempt(Runnable task) {
+	private static void attempt(FailureLog failures, Runnable task) {
 		try {
 			task.run();
+			failures.succeeded();
 		}
 		// Also an Error: what comes next does not depend on it.
 		catch (RuntimeException | Error ex) {
-			logger.debug("Will be tried again", ex);
+			failures.failed(ex);
 		}
 	}
 

@@ -131,7 +131,8 @@ public final class Resync implements AutoCloseable {
 		this.owner = owner;
 		this.agreed = agreed;
 		this.clock = clock;
-		this.thread = new BackgroundThread("resilient-session-resync", INTERVAL, this::resyncIfNeeded);
+		this.thread = new BackgroundThread("resilient-session-resync", "Comparing Redis with the database", INTERVAL,
+				this::resyncIfNeeded);
 	}
 
 	/**
@@ -467,7 +468,8 @@ public final class Resync implements AutoCloseable {
 		static Position of(String text, Heartbeat.Basis basis, String note, long now) {
 			Position start = new Position(basis, note, CopyPage.START, now);
 			String[] parts = text.split(" ", -1);
-			return (parts.length == 5 && start.at(parts[3], Long.parseLong(parts[4])).text().equals(text)
+			return (parts.length == 5 && parts[4].matches("\\d{1,18}")
+					&& start.at(parts[3], Long.parseLong(parts[4])).text().equals(text)
 					&& now - Long.parseLong(parts[4]) < 4 * LEASE_TIME.toMillis()) ? start.at(parts[3], now) : start;
 		}
 

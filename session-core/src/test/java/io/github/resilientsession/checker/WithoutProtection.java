@@ -11,6 +11,7 @@ import java.util.function.UnaryOperator;
 import javax.sql.DataSource;
 
 import io.github.resilientsession.SessionNode;
+import io.github.resilientsession.redis.ScriptCalls;
 import io.lettuce.core.ScriptOutputType;
 
 import org.springframework.jdbc.datasource.DelegatingDataSource;
@@ -36,11 +37,15 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 		}));
 	}
 
+	/**
+	 * Make nodes that send something else to Redis. Only changed scripts are counted:
+	 * {@code INFO} is asked for all the time.
+	 */
 	private WithoutProtection(RewritingConnections.Rewriting redis) {
 		this.variant = (options) -> options
 			.redisConnections((connections) -> new RewritingConnections(connections, (commands, method, arguments) -> {
 				Object answer = redis.instead(commands, method, arguments);
-				if (answer != null) {
+				if (answer != null && method.getName().startsWith("eval")) {
 					this.changes.incrementAndGet();
 				}
 				return answer;
@@ -67,7 +72,8 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	 */
 	static WithoutProtection tombstone() {
 		return new WithoutProtection((commands, method, arguments) -> {
-			if (!method.getName().startsWith("eval") || !isUnconditionalPut((byte[][]) arguments[3])) {
+			if (!method.getName().startsWith("eval") || !ScriptCalls.isPut(arguments[0])
+					|| !"always".equals(text(((byte[][]) arguments[3])[1]))) {
 				return null;
 			}
 			return commands.eval("redis.call('DEL', KEYS[1]) return {'done'}", ScriptOutputType.MULTI,
@@ -84,8 +90,7 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 			if (method.getName().equals("info")) {
 				return commands.eval("return {ok='run_id:same'}", ScriptOutputType.STATUS);
 			}
-			if (!method.getName().startsWith("eval") || ((byte[][]) arguments[3]).length != 4
-					|| !text(((byte[][]) arguments[2])[0]).endsWith(":agreed")) {
+			if (!method.getName().startsWith("eval") || !ScriptCalls.isBeat(arguments[0])) {
 				return null;
 			}
 			return commands.eval(
@@ -105,7 +110,10 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 				return null;
 			}
 			byte[][] values = ((byte[][]) arguments[3]).clone();
-			boolean marked = false;
+			boolean marked = ScriptCalls.isApply(arguments[0]) && values[3].length > 0;
+			if (marked) {
+				values[3] = new byte[0];
+			}
 			for (int i = 0; i < values.length; i++) {
 				if ("unpersisted".equals(text(values[i]))) {
 					values[i] = "unnoticed".getBytes(StandardCharsets.UTF_8);
@@ -118,10 +126,6 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 
 	private static String text(byte[] bytes) {
 		return new String(bytes, StandardCharsets.UTF_8);
-	}
-
-	private static boolean isUnconditionalPut(byte[][] values) {
-		return values.length > 1 && "always".equals(text(values[1]));
 	}
 
 	/**

@@ -32,15 +32,15 @@ final class DefaultSessionStoreUnavailableHandler implements SessionStoreUnavail
 			</head>
 			<body>
 			<h1>One moment, please</h1>
-			<p>Your session cannot be reached right now. You are not logged out, and nothing that was saved is lost.</p>
+			<p>Your session cannot be reached right now. This does not log you out.</p>
 			<p>Please try again in about %d seconds.</p>
 			</body>
 			</html>
 			""";
 
 	private static final String JSON = """
-			{"status":503,"error":"Service Unavailable","message":"Your session cannot be reached right now. It is not \
-			lost: try again.","retryAfterSeconds":%d}
+			{"status":503,"error":"Service Unavailable","message":"Your session cannot be reached right now. This does \
+			not end it: try again.","retryAfterSeconds":%d}
 			""";
 
 	@Override

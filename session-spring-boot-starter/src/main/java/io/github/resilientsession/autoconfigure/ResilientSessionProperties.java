@@ -1,8 +1,10 @@
 package io.github.resilientsession.autoconfigure;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 import io.github.resilientsession.UnreadableAttributePolicy;
 import io.github.resilientsession.durable.Platform;
@@ -12,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.boot.convert.DurationStyle;
 import org.springframework.boot.sql.init.DatabaseInitializationMode;
 import org.springframework.util.unit.DataSize;
 
@@ -55,12 +58,14 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 	void validate() {
 		List<String> problems = new ArrayList<>();
 		require(problems, this.ttl.min().toSeconds() >= 1, "resilient-session.ttl.min must be at least 1s");
-		require(problems, this.ttl.max().compareTo(this.ttl.min()) >= 0, "resilient-session.ttl.max (" + this.ttl.max()
-				+ ") must not be less than resilient-session.ttl.min (" + this.ttl.min() + ")");
+		require(problems, this.ttl.max().compareTo(this.ttl.min()) >= 0,
+				"resilient-session.ttl.max (" + text(this.ttl.max())
+						+ ") must not be less than resilient-session.ttl.min (" + text(this.ttl.min()) + ")");
 		require(problems, this.ttl.max().toSeconds() <= Integer.MAX_VALUE,
 				"resilient-session.ttl.max must be at most 2147483647 seconds");
 		require(problems, this.maxSessionSize.toBytes() > 0, "resilient-session.max-session-size must be positive");
-		positive(problems, this.retryAfter, "retry-after");
+		require(problems, this.retryAfter.toSeconds() >= 1,
+				"resilient-session.retry-after must be at least 1s: a client is told whole seconds");
 		positive(problems, this.reconcileInterval, "reconcile-interval");
 		positive(problems, this.expiryInterval, "expiry-interval");
 		positive(problems, this.redis.timeLimit(), "redis.time-limit");
@@ -70,7 +75,8 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 				"resilient-session.durable.time-limit must be at least 500ms, half of which is for getting a "
 						+ "connection");
 		require(problems, !this.durable.touchGrace().isNegative(),
-				"resilient-session.durable.touch-grace must not be negative");
+				"resilient-session.durable.touch-grace must not be negative, but is "
+						+ text(this.durable.touchGrace()));
 		require(problems, this.load.maxBatchSize() >= 1 && this.load.maxBatchSize() <= 1_000,
 				"resilient-session.load.max-batch-size must be between 1 and 1000");
 		require(problems, this.load.maxConcurrentLoads() >= 1,
@@ -82,13 +88,14 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		require(problems, this.load.queueCapacity() >= this.load.maxBatchSize(),
 				"resilient-session.load.queue-capacity must not be less than resilient-session.load.max-batch-size");
 		require(problems, this.load.timeLimit().compareTo(this.durable.timeLimit()) >= 0,
-				"resilient-session.load.time-limit (" + this.load.timeLimit()
-						+ ") must not be less than resilient-session.durable.time-limit (" + this.durable.timeLimit()
-						+ "), since a load includes a query");
+				"resilient-session.load.time-limit (" + text(this.load.timeLimit())
+						+ ") must not be less than resilient-session.durable.time-limit ("
+						+ text(this.durable.timeLimit()) + "), since a load includes a query");
 		require(problems, this.resync.sessionsPerSecond() >= 1,
 				"resilient-session.resync.sessions-per-second must be at least 1");
 		require(problems, this.resync.memoryHeadroom() >= 0 && this.resync.memoryHeadroom() <= 1,
-				"resilient-session.resync.memory-headroom must be between 0 and 1");
+				"resilient-session.resync.memory-headroom must be between 0 and 1, but is "
+						+ this.resync.memoryHeadroom());
 		if (!problems.isEmpty()) {
 			throw new ContradictorySettingsException(problems);
 		}
@@ -103,16 +110,24 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 	void validateTimeout(Duration timeout) {
 		TtlPolicy policy = new TtlPolicy(this.ttl.min(), this.ttl.max(), this.ttl.onViolation());
 		if (policy.onViolation() == TtlPolicy.OnViolation.REJECT && policy.isViolatedBy(timeout)) {
-			throw new ContradictorySettingsException(List.of("the session timeout " + timeout
+			throw new ContradictorySettingsException(List.of("the session timeout " + text(timeout)
 					+ " (spring.session.timeout or server.servlet.session.timeout) is not between "
-					+ "resilient-session.ttl.min (" + this.ttl.min() + ") and resilient-session.ttl.max ("
-					+ this.ttl.max() + "), and resilient-session.ttl.on-violation is reject"));
+					+ "resilient-session.ttl.min (" + text(this.ttl.min()) + ") and resilient-session.ttl.max ("
+					+ text(this.ttl.max()) + "), and resilient-session.ttl.on-violation is reject"));
 		}
 	}
 
 	private static void positive(List<String> problems, Duration value, String name) {
 		require(problems, !value.isZero() && !value.isNegative(),
-				"resilient-session." + name + " must be positive, not " + value);
+				"resilient-session." + name + " must be positive, not " + text(value));
+	}
+
+	private static String text(Duration duration) {
+		ChronoUnit unit = Stream.of(ChronoUnit.DAYS, ChronoUnit.HOURS, ChronoUnit.MINUTES, ChronoUnit.SECONDS)
+			.filter((candidate) -> duration.toMillis() % candidate.getDuration().toMillis() == 0)
+			.findFirst()
+			.orElse(ChronoUnit.MILLIS);
+		return DurationStyle.SIMPLE.print(duration, unit);
 	}
 
 	private static void require(List<String> problems, boolean holds, String problem) {

@@ -59,7 +59,7 @@ class SessionStoreUnavailableTests {
 		HttpResponse<String> response = get(application, "/cart", accept);
 		assertRefused(response);
 		assertThat(response.headers().firstValue("Content-Type")).hasValue("text/html;charset=UTF-8");
-		assertThat(response.body()).contains("You are not logged out");
+		assertThat(response.body()).contains("This does not log you out");
 	}
 
 	@ParameterizedTest

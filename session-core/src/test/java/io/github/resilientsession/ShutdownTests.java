@@ -1,0 +1,124 @@
+package io.github.resilientsession;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * A node is stopped: what waits in its memory is written first.
+ */
+@RealServers
+class ShutdownTests {
+
+	/**
+	 * What Spring gives each phase of a shutdown, unless the application says otherwise.
+	 */
+	private static final Duration PHASE = Duration.ofSeconds(30);
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private final String url;
+
+	/**
+	 * So slow that nothing is written but by closing it.
+	 */
+	private final SessionNode node;
+
+	ShutdownTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+		this.url = postgres.createDatabase();
+		this.node = SessionNode.on(redis, this.url).reconcileInterval(Duration.ofHours(1)).start();
+	}
+
+	@AfterEach
+	void stop() {
+		this.node.close();
+	}
+
+	@Test
+	void close_writesTouchesThatWait() {
+		List<String> ids = List.of(this.node.create("a", "1"), this.node.create("a", "1"));
+		Instant later = Instant.now().plusSeconds(100).truncatedTo(ChronoUnit.MILLIS);
+		for (String id : ids) {
+			ResilientSession session = this.node.find(id);
+			session.setLastAccessedTime(later);
+			this.node.repository.save(session);
+			assertThat(lastAccess(id)).isBefore(later);
+		}
+		this.node.close();
+		ids.forEach((id) -> assertThat(lastAccess(id)).isEqualTo(later));
+	}
+
+	@Test
+	void close_persistsWhatOnlyRedisHas() {
+		String changed = this.node.create("a", "1");
+		String ended = this.node.create("a", "1");
+		this.postgres.kill();
+		this.node.set(changed, "a", "2");
+		String created = this.node.create("a", "1");
+		this.node.repository.deleteById(ended);
+		this.postgres.restart();
+		await().atMost(Duration.ofSeconds(20)).until(() -> !this.node.durableIsCutOff());
+		assertThat(this.node.unpersisted()).containsExactlyInAnyOrder(changed, created, ended);
+		this.node.close();
+		this.redis.flushAll();
+		try (SessionNode next = SessionNode.on(this.redis, this.url).start()) {
+			assertThat(next.get(changed, "a")).isEqualTo("2");
+			assertThat(next.get(created, "a")).isEqualTo("1");
+			assertThat(next.repository.findById(ended)).isNull();
+		}
+	}
+
+	@Test
+	void close_whileBothStoresHang_endsWithinAPhaseOfTheShutdown() throws Exception {
+		String id = this.node.create("a", "1");
+		ResilientSession session = this.node.find(id);
+		session.setLastAccessedTime(Instant.now().plusSeconds(100));
+		this.node.repository.save(session);
+		this.redis.pause();
+		this.postgres.pause();
+		try {
+			CompletableFuture.runAsync(this.node::close).get(PHASE.toSeconds(), TimeUnit.SECONDS);
+		}
+		finally {
+			this.redis.resume();
+			this.postgres.resume();
+		}
+	}
+
+	@Test
+	void requestAfterTheClose_isUnavailable_andNoLogout() {
+		String id = this.node.create("a", "1");
+		ResilientSession session = this.node.find(id);
+		this.node.close();
+		assertThatExceptionOfType(SessionStoreUnavailableException.class)
+			.isThrownBy(() -> this.node.repository.findById(id));
+		session.setAttribute("a", "2");
+		assertThatExceptionOfType(SessionStoreUnavailableException.class)
+			.isThrownBy(() -> this.node.repository.save(session));
+		assertThatExceptionOfType(SessionStoreUnavailableException.class)
+			.isThrownBy(() -> this.node.repository.deleteById(id));
+	}
+
+	private Instant lastAccess(String id) {
+		return Instant.ofEpochMilli(this.postgres.queryForLong(PostgresServer.database(this.url),
+				"select last_accessed_at from resilient_session where session_id = '" + id + "'"));
+	}
+
+}
