@@ -117,7 +117,8 @@ public final class ResilientSessions implements AutoCloseable {
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		this.durableCircuit.openUntilProbed();
 		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable());
-		RebuildCheck rebuilds = new RebuildCheck(redis, this.redisCircuit, durable, this.durableCircuit);
+		RebuildCheck rebuilds = new RebuildCheck(redis, this.redisCircuit, durable, this.durableCircuit,
+				redis.lateness());
 		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(), touches,
 				rebuilds, ResilientSessions::newToken, clock, listener);
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, this.flow.convergence(),
@@ -229,9 +230,10 @@ public final class ResilientSessions implements AutoCloseable {
 	 */
 	private void settle(PendingReconciler pending) {
 		this.flow.writePath().tellMissed();
+		long forgotten = this.flow.writePath().forgottenMissed();
 		try {
 			pending.settle();
-			this.flow.writePath().settledAll();
+			this.flow.writePath().settledAll(forgotten);
 		}
 		catch (TierUnavailableException ex) {
 			if (!this.flow.writePath().remembersAllMissed()) {

@@ -2,12 +2,14 @@ package io.github.resilientsession;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
 
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,7 +23,9 @@ import org.springframework.session.SessionRepository;
 import org.springframework.session.data.redis.RedisSessionRepository;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.awaitility.Awaitility.await;
 
 /**
  * Nodes of plain Spring Session and ours on the same sessions, with the default and with
@@ -111,6 +115,42 @@ class PlainCompatibilityTests {
 			this.redis.flushAll();
 			assertThat(node.repository.findById(id)).isNull();
 			assertThat(node.get(newId, "a")).isEqualTo("0");
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("serializers")
+	void plainSession_thatAPlainNodeWritesToWhileItIsAdopted_keepsBoth(RedisSerializer<Object> serializer) {
+		for (Mode mode : Mode.values()) {
+			try (Plain plain = new Plain(serializer); SessionNode node = node(serializer, mode)) {
+				String id = plain.create("a", "0");
+				ResilientSession session = node.find(id);
+				plain.set(id, "b", "1");
+				session.setAttribute("c", "1");
+				node.repository.save(session);
+				for (String name : List.of("a", "b", "c")) {
+					assertThat(plain.get(id, name)).as(name).isNotNull();
+				}
+				assertThat(node.get(id, "c")).isEqualTo("1");
+				assertThat(node.get(id, "b")).isEqualTo("1");
+			}
+		}
+	}
+
+	@Test
+	void sessionThatAPlainNodeHasEnded_whileRedisMissesAnAnswer_isNotServedFromTheDatabase() {
+		try (Wire wire = Wire.to(this.redis.host(), this.redis.port());
+				Plain plain = new Plain(RedisSerializer.java());
+				SessionNode node = SessionNode.on(this.redis, this.url).redis(wire).mode(Mode.SHADOW).start()) {
+			String id = node.create("a", "0");
+			plain.delete(id);
+			wire.blackhole();
+			assertThatExceptionOfType(SessionStoreUnavailableException.class)
+				.isThrownBy(() -> node.repository.findById(id));
+			wire.heal();
+			await().until(() -> !node.redisIsCutOff());
+			assertThat(node.repository.findById(id)).isNull();
+			assertThat(plain.find(id)).isNull();
 		}
 	}
 

@@ -104,7 +104,7 @@ public final class SessionNode implements AutoCloseable {
 		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, clock, listener);
 		ResilientSessions.Settings settings = new ResilientSessions.Settings(
 				new SessionFlow.Settings(options.mode, durableSettings,
-						new LoadSettings(MAX_CONCURRENT_LOADS, 100, 10_000, LOAD_TIME_LIMIT),
+						new LoadSettings(MAX_CONCURRENT_LOADS, 100, options.loadQueue, LOAD_TIME_LIMIT),
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
@@ -229,6 +229,8 @@ public final class SessionNode implements AutoCloseable {
 
 		private Duration reconcileInterval = RECONCILE_INTERVAL;
 
+		private int loadQueue = 10_000;
+
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
 		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
@@ -298,6 +300,14 @@ public final class SessionNode implements AutoCloseable {
 		 */
 		public Options reconcileInterval(Duration interval) {
 			this.reconcileInterval = interval;
+			return this;
+		}
+
+		/**
+		 * How many sessions may wait to be loaded.
+		 */
+		public Options loadQueue(int capacity) {
+			this.loadQueue = capacity;
 			return this;
 		}
 

@@ -11,6 +11,7 @@ import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -37,13 +38,17 @@ class ShutdownTests {
 	/**
 	 * So slow that nothing is written but by closing it.
 	 */
-	private final SessionNode node;
+	private SessionNode node;
 
 	ShutdownTests(RedisServer redis, PostgresServer postgres) {
 		this.redis = redis;
 		this.postgres = postgres;
 		this.url = postgres.createDatabase();
-		this.node = SessionNode.on(redis, this.url).reconcileInterval(Duration.ofHours(1)).start();
+	}
+
+	@BeforeEach
+	void start() {
+		this.node = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start();
 	}
 
 	@AfterEach

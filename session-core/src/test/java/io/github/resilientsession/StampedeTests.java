@@ -19,6 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 /**
  * What many misses at once do to the database, counted at the database.
@@ -32,6 +33,8 @@ class StampedeTests {
 
 	private final PostgresServer postgres;
 
+	private String url;
+
 	private SessionNode node;
 
 	StampedeTests(RedisServer redis, PostgresServer postgres) {
@@ -41,7 +44,8 @@ class StampedeTests {
 
 	@BeforeEach
 	void start() {
-		this.node = SessionNode.on(this.redis, this.postgres.createDatabase()).start();
+		this.url = this.postgres.createDatabase();
+		this.node = SessionNode.on(this.redis, this.url).start();
 	}
 
 	@AfterEach
@@ -70,6 +74,35 @@ class StampedeTests {
 		// in time.
 		assertThat(this.node.events.of("lostByRedis") + this.node.events.of("redisUnavailable")).isEqualTo(2_000);
 		assertThat(this.node.events.of("shed")).isZero();
+	}
+
+	@Test
+	void missesOfMoreSessionsThanMayWait_areUnavailable_andNeverAbsent() throws Exception {
+		List<String> ids = new ArrayList<>();
+		for (int i = 0; i < 600; i++) {
+			ids.add(this.node.create("number", "1"));
+		}
+		try (SessionNode small = SessionNode.on(this.redis, this.url).loadQueue(100).start()) {
+			this.redis.flushAll();
+			this.postgres.pause();
+			List<String> answers;
+			try {
+				answers = atOnce(ids, (id) -> {
+					try {
+						return small.get(id, "number").toString();
+					}
+					catch (SessionStoreUnavailableException ex) {
+						return "unavailable";
+					}
+				});
+			}
+			finally {
+				this.postgres.resume();
+			}
+			assertThat(answers).hasSize(600).containsOnly("unavailable");
+			assertThat(small.events.of("shed")).isBetween(1L, 600L);
+			await().ignoreExceptions().until(() -> small.get(ids.get(0), "number").equals("1"));
+		}
 	}
 
 	@Test

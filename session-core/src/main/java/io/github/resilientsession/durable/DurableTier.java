@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 import javax.sql.DataSource;
 
@@ -198,6 +199,23 @@ public final class DurableTier implements AutoCloseable {
 	public boolean changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
 			@Nullable String persistedWrites) {
 		return this.rows.changeId(oldId, expectedVersion, next, this.clock.instant(), redisPending, persistedWrites);
+	}
+
+	/**
+	 * Give a session that has no row another id: insert an ended row and an active one,
+	 * both or none.
+	 * @param oldId the id so far
+	 * @param keep how long the session can live under its old id: the ended row stays for
+	 * that long
+	 * @param next the session's next state, with its new id
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, if any; at most 2048 characters
+	 * @return false if there is a row of the old id, or of the new one
+	 */
+	public boolean insertChanged(String oldId, Duration keep, SessionRecord next, boolean redisPending,
+			@Nullable String persistedWrites) {
+		return this.rows.insertChanged(oldId, keep, next, this.clock.instant(), redisPending, persistedWrites);
 	}
 
 	/**
@@ -392,16 +410,13 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Note that Redis has been told.
 	 * @param told what Redis was told, in the order of the ids
-	 * @return how many of them still are of that version, and so are settled
+	 * @return the ids of those that still are of that version, and so are settled
 	 */
-	public int settled(List<PendingRow> told) {
-		return this.unit.inTransaction((repository) -> {
-			int settled = 0;
-			for (PendingRow row : told) {
-				settled += repository.clearPending(row.id(), row.version());
-			}
-			return settled;
-		});
+	public Set<String> settled(List<PendingRow> told) {
+		return this.unit.inTransaction((repository) -> told.stream()
+			.filter((row) -> repository.clearPending(row.id(), row.version()) == 1)
+			.map(PendingRow::id)
+			.collect(Collectors.toSet()));
 	}
 
 	/**

@@ -148,14 +148,18 @@ final class SessionRows {
 	}
 
 	boolean insertEnded(String id, Instant now, Duration keep, boolean redisPending) {
-		SessionRecord ended = new SessionRecord(id, 1, now, now, keep, null, Map.of());
 		return this.statements.execute("end", this.insert, (statement) -> {
-			setColumns(statement, ended, redisPending);
-			statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
-			statement.setInt(9, SessionRow.ENDED);
-			statement.setString(11, null);
+			setEnded(statement, id, now, keep, redisPending);
 			return Statements.inserted(statement);
 		});
+	}
+
+	private static void setEnded(PreparedStatement statement, String id, Instant now, Duration keep,
+			boolean redisPending) throws SQLException {
+		setColumns(statement, new SessionRecord(id, 1, now, now, keep, null, Map.of()), redisPending);
+		statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
+		statement.setInt(9, SessionRow.ENDED);
+		statement.setString(11, null);
 	}
 
 	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending,
@@ -220,18 +224,41 @@ final class SessionRows {
 	 */
 	boolean changeId(String oldId, long expectedVersion, SessionRecord next, Instant now, boolean redisPending,
 			@Nullable String persistedWrites) {
+		return both(END_OF_VERSION, (end) -> {
+			end.setBytes(1, NO_ATTRIBUTES);
+			end.setBoolean(2, redisPending);
+			end.setLong(3, now.toEpochMilli());
+			end.setString(4, oldId);
+			end.setLong(5, expectedVersion);
+			return end.executeUpdate() == 1;
+		}, this.insertKeeping, (insert) -> {
+			setActive(insert, next, redisPending, persistedWrites);
+			insert.setString(12, oldId);
+			return Statements.inserted(insert);
+		});
+	}
+
+	/**
+	 * Insert an ended row and an active one, both or none.
+	 */
+	boolean insertChanged(String oldId, Duration keep, SessionRecord next, Instant now, boolean redisPending,
+			@Nullable String persistedWrites) {
+		return both(this.insert, (end) -> {
+			setEnded(end, oldId, now, keep, redisPending);
+			return Statements.inserted(end);
+		}, this.insert, (insert) -> {
+			setActive(insert, next, redisPending, persistedWrites);
+			return Statements.inserted(insert);
+		});
+	}
+
+	private boolean both(String firstSql, Statements.Work<Boolean> first, String secondSql,
+			Statements.Work<Boolean> second) {
 		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
-			try (PreparedStatement end = connection.prepareStatement(END_OF_VERSION);
-					PreparedStatement insert = connection.prepareStatement(this.insertKeeping)) {
-				end.setBytes(1, NO_ATTRIBUTES);
-				end.setBoolean(2, redisPending);
-				end.setLong(3, now.toEpochMilli());
-				end.setString(4, oldId);
-				end.setLong(5, expectedVersion);
-				setActive(insert, next, redisPending, persistedWrites);
-				insert.setString(12, oldId);
-				boolean changed = end.executeUpdate() == 1 && Statements.inserted(insert);
+			try (PreparedStatement one = connection.prepareStatement(firstSql);
+					PreparedStatement other = connection.prepareStatement(secondSql)) {
+				boolean changed = first.with(one) && second.with(other);
 				if (changed) {
 					connection.commit();
 				}

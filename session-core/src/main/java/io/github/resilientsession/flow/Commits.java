@@ -102,8 +102,7 @@ final class Commits {
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
 				// Rows of ended sessions stay, so this one was never ended: the store was
 				// replaced. The request's own state is the best there is. If there is a
-				// row
-				// after all, it cannot be read, and the session is lost.
+				// row after all, it cannot be read, and the session is lost.
 				inStore = false;
 			}
 			else {
@@ -164,12 +163,10 @@ final class Commits {
 		return this.circuit.call(() -> {
 			boolean moved = !current.id().equals(next.id());
 			if (!inStore) {
-				boolean inserted = this.durable.insert(next, pending, tokens);
-				if (inserted && moved) {
-					// Or a slower request would store the session under its old id.
-					this.durable.end(current.id(), pending, this.maxSessionLife);
-				}
-				return inserted;
+				// With an ended row of the old id, or a slower request would store the
+				// session under it.
+				return moved ? this.durable.insertChanged(current.id(), this.maxSessionLife, next, pending, tokens)
+						: this.durable.insert(next, pending, tokens);
 			}
 			if (moved) {
 				return this.durable.changeId(current.id(), current.version(), next, pending, tokens);

@@ -31,9 +31,12 @@ public final class Convergence {
 
 	private final Commits commits;
 
-	Convergence(RedisTier redis, Commits commits) {
+	private final RebuildWatch watch;
+
+	Convergence(RedisTier redis, Commits commits, RebuildWatch watch) {
 		this.redis = redis;
 		this.commits = commits;
+		this.watch = watch;
 	}
 
 	/**
@@ -53,7 +56,7 @@ public final class Convergence {
 		SessionRecord target = state;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			if (fill) {
-				CopyOutcome found = this.redis.putIfAbsent(target);
+				CopyOutcome found = putIfAbsent(target);
 				if (found.status() != Status.OTHER || found.currentVersion() >= target.version()) {
 					return target;
 				}
@@ -84,6 +87,38 @@ public final class Convergence {
 		}
 		throw new RedisTierException(RedisTierException.Kind.UNAVAILABLE,
 				"The copy of session " + SessionHash.of(state.id()) + " kept changing", null);
+	}
+
+	/**
+	 * A gap may be there because Redis has lost the copy of a newer state, or a
+	 * tombstone. Nobody but the durable store can tell, and only afterwards.
+	 */
+	private CopyOutcome putIfAbsent(SessionRecord target) {
+		boolean filled = true;
+		try {
+			CopyOutcome found = this.redis.putIfAbsent(target);
+			filled = found.status() == Status.DONE;
+			return found;
+		}
+		finally {
+			if (filled) {
+				this.watch.rebuilt(target.withoutAttributes());
+			}
+		}
+	}
+
+	/**
+	 * Make Redis agree with the first state of a session, whose id nobody else can know
+	 * yet.
+	 * @param state the state that the durable store has
+	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
+	 * copy
+	 */
+	void convergeNew(SessionRecord state) {
+		CopyOutcome found = this.redis.putIfAbsent(state);
+		if (found.status() == Status.OTHER && found.currentVersion() < state.version()) {
+			converge(state);
+		}
 	}
 
 	/**

@@ -1,5 +1,7 @@
 package io.github.resilientsession.flow;
 
+import java.util.concurrent.atomic.AtomicLong;
+
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -22,13 +24,15 @@ final class MissedWrites {
 
 	private static final int BYTES_PER_SESSION = 500;
 
-	private volatile boolean complete = true;
+	private final AtomicLong forgotten = new AtomicLong();
+
+	private volatile long settledUpTo;
 
 	private final Cache<String, PendingRow> writes = Caffeine.newBuilder()
 		.maximumWeight(MAX_BYTES)
 		.<String, PendingRow>weigher((id, write) -> BYTES_PER_SESSION
 				+ (int) Math.min((write.session() != null) ? write.session().attributeBytes() : 0, MAX_BYTES))
-		.evictionListener((id, write, cause) -> this.complete = false)
+		.evictionListener((id, write, cause) -> this.forgotten.incrementAndGet())
 		.executor(Runnable::run)
 		.build();
 
@@ -67,14 +71,22 @@ final class MissedWrites {
 	 * Whether every write that this node has missed to tell is either told or remembered.
 	 */
 	boolean isComplete() {
-		return this.complete;
+		return this.settledUpTo == forgotten();
+	}
+
+	/**
+	 * How many writes were neither told nor remembered.
+	 */
+	long forgotten() {
+		return this.forgotten.get();
 	}
 
 	/**
 	 * All that was pending in the durable store has been told.
+	 * @param forgottenBefore what {@link #forgotten()} was before that began
 	 */
-	void settled() {
-		this.complete = true;
+	void settled(long forgottenBefore) {
+		this.settledUpTo = forgottenBefore;
 	}
 
 }

@@ -97,12 +97,27 @@ final class OutageWrites {
 	}
 
 	/**
-	 * Take a session out of the backlog, to persist it.
+	 * What this node remembers to persist of a session.
 	 * @return the token of this node's last write, empty if it has made none
 	 */
-	String take(String id) {
-		String token = this.backlog.remove(id);
-		return (token != null) ? token : "";
+	String token(String id) {
+		return this.backlog.getOrDefault(id, "");
+	}
+
+	/**
+	 * A session was persisted, unless it has been written since.
+	 * @param token what {@link #token(String)} was before
+	 */
+	void persisted(String id, String token) {
+		this.backlog.remove(id, token);
+	}
+
+	/**
+	 * Whether this node has kept writes of a session in Redis that the durable store does
+	 * not know yet, as far as it remembers.
+	 */
+	boolean isKept(String id) {
+		return this.backlog.containsKey(id);
 	}
 
 	/**
@@ -337,7 +352,10 @@ final class OutageWrites {
 		return (life.compareTo(this.settings.maxSessionLife()) < 0) ? life : this.settings.maxSessionLife();
 	}
 
-	private static boolean isNew(SessionRecord base) {
+	/**
+	 * Whether a state is that of a session which was never stored.
+	 */
+	static boolean isNew(SessionRecord base) {
 		return base.version() == SessionRecord.UNVERSIONED && base.attributes().isEmpty();
 	}
 

@@ -2,7 +2,6 @@ package io.github.resilientsession.flow;
 
 import java.time.Clock;
 import java.util.concurrent.Semaphore;
-import java.util.function.BooleanSupplier;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -39,7 +38,7 @@ public final class ReadPath {
 
 	private final RebuildWatch watch;
 
-	private final BooleanSupplier onlyRedisMayKnow;
+	private final OutageWrites outage;
 
 	private final Mode mode;
 
@@ -52,13 +51,13 @@ public final class ReadPath {
 	private final Semaphore rebuilds = new Semaphore(MAX_REBUILDS_IN_FLIGHT);
 
 	ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Convergence convergence, RebuildWatch watch,
-			BooleanSupplier onlyRedisMayKnow, Mode mode, Clock clock, SessionStoreListener listener) {
+			OutageWrites outage, Mode mode, Clock clock, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.loader = loader;
 		this.convergence = convergence;
 		this.watch = watch;
-		this.onlyRedisMayKnow = onlyRedisMayKnow;
+		this.outage = outage;
 		this.mode = mode;
 		this.clock = clock;
 		this.listener = listener;
@@ -86,14 +85,31 @@ public final class ReadPath {
 			}
 			return compare(hit.session(), this.loader.load(id, began, BatchLoader.NO_MISS));
 		}
-		boolean answered = !(copy instanceof Lookup.Unavailable);
-		if (!answered) {
+		if (copy instanceof Lookup.Unavailable) {
 			this.listener.onRedisUnavailable();
+			return onlyRedisKnows(id) ? unavailable() : findInStore(id, copy, began, BatchLoader.NO_MISS);
 		}
-		else if (this.mode == Mode.SHADOW) {
+		if (this.mode == Mode.SHADOW) {
 			return new Lookup.Miss();
 		}
-		Lookup row = this.loader.load(id, began, answered ? before.epoch() : BatchLoader.NO_MISS);
+		return findInStore(id, copy, began, this.redis.keepsCopies() ? before.epoch() : BatchLoader.NO_MISS);
+	}
+
+	/**
+	 * Whether the durable store is known not to know the latest of a session. In shadow
+	 * mode it never does: a plain node may have ended it.
+	 */
+	private boolean onlyRedisKnows(String id) {
+		return this.mode == Mode.SHADOW || this.outage.isKept(id);
+	}
+
+	private static Lookup unavailable() {
+		return new Lookup.Unavailable(new TierUnavailableException(
+				"Redis does not answer, and it may have sessions that the database does not know yet", null));
+	}
+
+	private Lookup findInStore(String id, Lookup copy, long began, long missEpoch) {
+		Lookup row = this.loader.load(id, began, missEpoch);
 		if (row instanceof Lookup.Expired) {
 			return new Lookup.Miss();
 		}
@@ -101,9 +117,8 @@ public final class ReadPath {
 			this.listener.onLostByRedis();
 		}
 		else if (row instanceof Lookup.Miss) {
-			if (!answered && this.onlyRedisMayKnow.getAsBoolean()) {
-				return new Lookup.Unavailable(new TierUnavailableException(
-						"Redis does not answer, and it may have sessions that the database does not know yet", null));
+			if (copy instanceof Lookup.Unavailable && this.outage.isLikely()) {
+				return unavailable();
 			}
 			this.listener.onUnknown();
 		}

@@ -44,11 +44,11 @@ public final class SessionFlow implements AutoCloseable {
 				listener);
 		Commits commits = new Commits(durable, durableCircuit, settings.durable(), settings.outage().maxSessionLife(),
 				clock, listener);
-		this.convergence = new Convergence(redis, commits);
+		this.convergence = new Convergence(redis, commits, watch);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), commits::read,
 				tokens, listener);
-		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage::isLikely,
-				settings.mode(), clock, listener);
+		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage, settings.mode(),
+				clock, listener);
 		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence, outage,
 				this.loader, settings.mode(), touched, listener);
 	}

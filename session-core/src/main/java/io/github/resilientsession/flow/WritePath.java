@@ -103,10 +103,17 @@ public final class WritePath {
 		this.loader.forget(base.id());
 		this.loader.forget(next.id());
 		if (!base.id().equals(next.id())) {
-			tellRedis(cutOff, living(next), () -> this.convergence.converge(next));
-			tellRedis(cutOff, ended(base.id(), next.version()), () -> this.redis.end(base.id(), next.version()));
+			try {
+				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
+			}
+			finally {
+				tellRedis(cutOff, ended(base.id(), next.version()), () -> this.redis.end(base.id(), next.version()));
+			}
 		}
-		else if (commit.onBase() && base.version() != SessionRecord.UNVERSIONED) {
+		else if (commit.onBase() && OutageWrites.isNew(base)) {
+			tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
+		}
+		else if (commit.onBase()) {
 			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
 		}
 		else {
@@ -191,14 +198,9 @@ public final class WritePath {
 	 * @throws TierUnavailableException if one of the stores failed again
 	 */
 	public void persist(String id) {
-		String token = this.outage.take(id);
-		try {
-			persist(id, token, this.redisCircuit.call(() -> this.redis.find(id)));
-		}
-		catch (TierUnavailableException ex) {
-			this.outage.remember(id, token);
-			throw ex;
-		}
+		String token = this.outage.token(id);
+		persist(id, token, this.redisCircuit.call(() -> this.redis.find(id)));
+		this.outage.persisted(id, token);
 	}
 
 	private void persist(String id, String token, Lookup copy) {
@@ -240,10 +242,14 @@ public final class WritePath {
 	 * @throws TierUnavailableException if neither could be done
 	 */
 	private void tellRedis(boolean alreadyMarked, PendingRow write, Runnable call) {
-		if (alreadyMarked && !this.redisCircuit.takesWrites()) {
+		if (alreadyMarked) {
+			// First: the circuit may close meanwhile, after what was missed has been
+			// told.
 			this.missed.add(write);
-			this.listener.onRedisPending();
-			return;
+			if (!this.redisCircuit.takesWrites()) {
+				this.listener.onRedisPending();
+				return;
+			}
 		}
 		try {
 			this.redisCircuit.write(call);
@@ -284,10 +290,19 @@ public final class WritePath {
 	}
 
 	/**
-	 * All that was pending in the durable store has been told to Redis.
+	 * How many missed writes of this node could not be remembered.
+	 * @return the number, to be taken before what is pending is looked at
 	 */
-	public void settledAll() {
-		this.missed.settled();
+	public long forgottenMissed() {
+		return this.missed.forgotten();
+	}
+
+	/**
+	 * All that was pending in the durable store has been told to Redis.
+	 * @param forgotten what {@link #forgottenMissed()} was before that began
+	 */
+	public void settledAll(long forgotten) {
+		this.missed.settled(forgotten);
 	}
 
 	/**

@@ -49,6 +49,8 @@ public final class PendingReconciler {
 
 	private final SessionStoreListener listener;
 
+	private volatile int page = PAGE;
+
 	private volatile long notBefore = System.nanoTime();
 
 	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit, Convergence convergence,
@@ -84,22 +86,51 @@ public final class PendingReconciler {
 		List<PendingRow> page;
 		do {
 			String after = last;
-			page = this.durableCircuit.call(() -> this.durable.pending(after, PAGE));
+			page = load(after);
 			List<PendingRow> told = tell(page);
 			settled += told.size();
 			left += page.size() - told.size();
-			if (!told.isEmpty()) {
-				this.durableCircuit.write(() -> this.durable.settled(told));
-			}
+			clear(told);
 			if (!page.isEmpty()) {
 				last = page.get(page.size() - 1).id();
 			}
 		}
-		while (page.size() == PAGE);
+		while (page.size() == this.page);
+		this.page = Math.min(2 * this.page, PAGE);
 		long end = System.nanoTime();
 		this.notBefore = (left > 0) ? end + Math.min(WAIT_FACTOR * (end - start), MAX_WAIT.toNanos()) : end;
 		if (settled > 0) {
 			logger.info("Redis has been told of {} session writes that it had missed.", settled);
+		}
+	}
+
+	/**
+	 * Large sessions may not fit into the time limit, as many as they are.
+	 */
+	private List<PendingRow> load(String after) {
+		try {
+			return this.durableCircuit.call(() -> this.durable.pending(after, this.page));
+		}
+		catch (TierUnavailableException ex) {
+			this.page = Math.max(1, this.page / 2);
+			throw ex;
+		}
+	}
+
+	/**
+	 * Take the marks back. Where the row has a newer version by now, somebody else tells
+	 * Redis of that; but if Redis has lost that again meanwhile, the older state has
+	 * filled the gap.
+	 */
+	private void clear(List<PendingRow> told) {
+		if (told.isEmpty()) {
+			return;
+		}
+		Set<String> settled = this.durableCircuit.call(() -> this.durable.settled(told));
+		for (PendingRow row : told) {
+			if (row.session() != null && !settled.contains(row.id())) {
+				this.redis.discard(row.session());
+			}
 		}
 	}
 

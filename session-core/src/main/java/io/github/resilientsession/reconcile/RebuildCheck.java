@@ -1,11 +1,13 @@
 package io.github.resilientsession.reconcile;
 
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -45,13 +47,21 @@ public final class RebuildCheck implements RebuildWatch {
 
 	private final TierCircuit durableCircuit;
 
-	private final BlockingQueue<SessionRecord> rebuilt = new ArrayBlockingQueue<>(CAPACITY);
+	private final Duration late;
 
-	public RebuildCheck(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit) {
+	private final BlockingQueue<Rebuilt> rebuilt = new ArrayBlockingQueue<>(CAPACITY);
+
+	/**
+	 * Create a check.
+	 * @param late how long after it was sent a command may still be executed
+	 */
+	public RebuildCheck(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
+			Duration late) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
+		this.late = late;
 	}
 
 	@Override
@@ -61,18 +71,24 @@ public final class RebuildCheck implements RebuildWatch {
 
 	@Override
 	public void rebuilt(SessionRecord session) {
-		if (!this.rebuilt.offer(session)) {
+		if (!this.rebuilt.offer(new Rebuilt(session, System.nanoTime() + this.late.toNanos()))) {
 			logger.debug("Session {} was put back into Redis and is not looked after", SessionHash.of(session.id()));
 		}
 	}
 
 	/**
-	 * Check what was put back since the last time.
+	 * Check what was put back, as soon as it must be there.
 	 * @throws TierUnavailableException if a store failed; what was not checked will be
 	 */
 	public void check() {
 		List<SessionRecord> batch = new ArrayList<>();
-		while (this.rebuilt.drainTo(batch, BATCH) > 0) {
+		do {
+			batch.clear();
+			for (Rebuilt next = this.rebuilt.peek(); next != null && next.isDue()
+					&& batch.size() < BATCH; next = this.rebuilt.peek()) {
+				this.rebuilt.remove();
+				batch.add(next.session());
+			}
 			try {
 				check(batch);
 			}
@@ -80,22 +96,37 @@ public final class RebuildCheck implements RebuildWatch {
 				batch.forEach(this::rebuilt);
 				throw ex;
 			}
-			batch.clear();
 		}
+		while (batch.size() == BATCH);
 	}
 
 	private void check(List<SessionRecord> batch) {
-		Map<String, SessionRecord> copies = new LinkedHashMap<>();
-		batch.forEach((session) -> copies.put(session.id(), session));
-		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
-		copies.forEach((id, copy) -> {
-			RowVersion row = rows.get(id);
+		if (batch.isEmpty()) {
+			return;
+		}
+		Set<String> ids = batch.stream().map(SessionRecord::id).collect(Collectors.toSet());
+		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(ids));
+		for (SessionRecord copy : batch) {
+			RowVersion row = rows.get(copy.id());
 			if (row == null || row.ended() || row.version() > copy.version()) {
 				// Only if it is still this copy: whoever reads it next puts the newer
 				// one.
 				this.redisCircuit.write(() -> this.redis.discard(copy));
 			}
-		});
+		}
+	}
+
+	/**
+	 * What was put back.
+	 *
+	 * @param due when it is there, if it ever will be, by {@link System#nanoTime()}
+	 */
+	private record Rebuilt(SessionRecord session, long due) {
+
+		boolean isDue() {
+			return System.nanoTime() - this.due >= 0;
+		}
+
 	}
 
 }

@@ -103,6 +103,9 @@ public final class Reconciler implements AutoCloseable {
 	public void close() {
 		this.thread.stop(PASS.multipliedBy(2));
 		flush(System.nanoTime() + PASS.toNanos());
+		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
+			attempt(this.rebuildFailures, this.rebuilds::check);
+		}
 	}
 
 }

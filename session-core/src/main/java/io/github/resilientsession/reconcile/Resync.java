@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -54,6 +55,12 @@ public final class Resync implements AutoCloseable {
 	 * there is a node that goes on writing them.
 	 */
 	private static final Duration NOTE_INTERVAL = Duration.ofSeconds(5);
+
+	/**
+	 * Longer than a node takes from noting that it will write an unpersisted copy until
+	 * it has done so.
+	 */
+	private static final Duration NOTE_AGE = Duration.ofSeconds(2);
 
 	/**
 	 * How long to leave the durable store to the users who miss their sessions, before
@@ -111,6 +118,10 @@ public final class Resync implements AutoCloseable {
 
 	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
 
+	private String lastNote = "";
+
+	private long lastNoteSeen;
+
 	private volatile Progress progress = Progress.NONE;
 
 	/**
@@ -160,6 +171,7 @@ public final class Resync implements AutoCloseable {
 		if (!lost && !noted) {
 			return;
 		}
+		boolean sure = isOld(note);
 		giveWay();
 		String left = this.durableCircuit.call(() -> this.durable.acquireLease(LEASE, this.owner, LEASE_TIME));
 		if (left == null) {
@@ -171,7 +183,9 @@ public final class Resync implements AutoCloseable {
 			// Before anything is looked at: what Redis is then may be another.
 			Heartbeat.Basis basis = basis();
 			compareAll(Position.of(left, basis, note, this.clock.millis()));
-			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+			if (sure) {
+				this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+			}
 			if (lost && this.redisCircuit.call(() -> this.redis.heartbeat().agree(basis, this.clock.millis()))) {
 				this.agreed.run();
 				warmUp();
@@ -181,6 +195,18 @@ public final class Resync implements AutoCloseable {
 			this.progress = this.progress.ended();
 			releaseLease();
 		}
+	}
+
+	/**
+	 * Whether what a note announces must be in Redis by now, if it ever will be: the note
+	 * comes first.
+	 */
+	private boolean isOld(String note) {
+		if (!note.equals(this.lastNote)) {
+			this.lastNote = note;
+			this.lastNoteSeen = System.nanoTime();
+		}
+		return System.nanoTime() - this.lastNoteSeen > NOTE_AGE.toNanos();
 	}
 
 	private void compareAll(Position from) throws InterruptedException {
@@ -355,13 +381,30 @@ public final class Resync implements AutoCloseable {
 			}
 			List<SessionRecord> portion = sessions.subList(put, end);
 			put = end;
-			long done = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(portion))
-				.stream()
-				.filter((outcome) -> outcome.status() == CopyOutcome.Status.DONE)
-				.count();
-			this.progress = this.progress.plusPutBack(done);
+			List<CopyOutcome> found = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(portion));
+			List<SessionRecord> done = IntStream.range(0, portion.size())
+				.filter((i) -> found.get(i).status() == CopyOutcome.Status.DONE)
+				.mapToObj(portion::get)
+				.toList();
+			discardOlder(done);
+			this.progress = this.progress.plusPutBack(done.size());
 		}
 		return true;
+	}
+
+	/**
+	 * What was put back may have changed or ended since it was loaded, and Redis have
+	 * lost what said so.
+	 */
+	private void discardOlder(List<SessionRecord> copies) {
+		Map<String, RowVersion> rows = this.durableCircuit
+			.call(() -> this.durable.versions(copies.stream().map(SessionRecord::id).toList()));
+		for (SessionRecord copy : copies) {
+			RowVersion row = rows.get(copy.id());
+			if (row == null || row.ended() || row.version() > copy.version()) {
+				this.redisCircuit.write(() -> this.redis.discard(copy));
+			}
+		}
 	}
 
 	private static int endOfPortion(List<SessionRecord> sessions, int start, long left) {

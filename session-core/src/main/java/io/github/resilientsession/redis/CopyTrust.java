@@ -51,12 +51,14 @@ public final class CopyTrust {
 	/**
 	 * Suspect the copies, since Redis does not have the data that was agreed upon.
 	 * @param fresh whether it has no trace of any such data
+	 * @param news whether that was not known yet: what has been checked since the last
+	 * suspicion began has to be checked again
 	 */
-	void stale(boolean fresh, String reason) {
+	void stale(boolean fresh, boolean news, String reason) {
 		boolean known;
 		synchronized (this) {
 			known = this.state.stale();
-			this.state = new State(this.state.epoch() + (this.state.suspect() ? 0 : 1), true, true, fresh);
+			this.state = new State(this.state.epoch() + (news || !this.state.suspect() ? 1 : 0), true, true, fresh);
 		}
 		if (known) {
 			return;

@@ -45,6 +45,12 @@ public final class Heartbeat {
 
 	private volatile Seen seen = new Seen("", 0);
 
+	/**
+	 * Which other incarnation was agreed upon, or why none, as of the last beat that
+	 * found that.
+	 */
+	private volatile String lastNoted = "";
+
 	private volatile boolean agreed;
 
 	private volatile boolean infoRefused;
@@ -85,20 +91,23 @@ public final class Heartbeat {
 					this.trust.believe(known);
 				}
 				else {
-					this.trust.stale(last.incarnation().isEmpty(), "it has not been compared before");
+					this.trust.stale(last.incarnation().isEmpty(), false, "it has not been compared before");
 				}
 			}
 			case "elsewhere" -> {
 				this.seen = new Seen(incarnation, 0);
-				this.trust.stale(false, "this node has talked to another Redis until now");
+				this.trust.stale(false, true, "this node has talked to another Redis until now");
 			}
 			case "back" -> {
 				this.seen = new Seen(incarnation, 0);
-				this.trust.stale(false, "older data has taken the place of newer");
+				this.trust.stale(false, true, "older data has taken the place of newer");
 			}
 			default -> {
+				String noted = new String(ScriptRunner.bytes(answer, 1), StandardCharsets.UTF_8);
 				this.seen = new Seen(incarnation, 0);
-				this.trust.stale(false, "it was restarted or replaced, or another node comes from another Redis");
+				this.trust.stale(false, !noted.equals(this.lastNoted),
+						"it was restarted or replaced, or another node comes from another Redis");
+				this.lastNoted = noted;
 			}
 		}
 	}

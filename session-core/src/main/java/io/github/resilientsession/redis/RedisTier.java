@@ -49,6 +49,14 @@ public final class RedisTier implements AutoCloseable {
 
 	private static final int MAX_TOUCH_ATTEMPTS = 5;
 
+	private static final int PORTION_BYTES = 256 * 1024;
+
+	/**
+	 * The part of its memory above which Redis is taken to be about to refuse writes, or
+	 * to evict.
+	 */
+	private static final double ALMOST_FULL = 0.9;
+
 	/**
 	 * After so many a new connection is tried.
 	 */
@@ -76,6 +84,8 @@ public final class RedisTier implements AutoCloseable {
 		.maximumSize(1_000)
 		.expireAfterWrite(Duration.ofHours(1))
 		.build();
+
+	private volatile boolean keepsCopies;
 
 	private int failedProbes;
 
@@ -194,7 +204,11 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public CopyOutcome apply(SessionRecord base, SessionRecord next, SessionChange change) {
 		boolean persisted = next.version() != base.version();
-		List<byte[]> fields = this.format.fieldsOfChange(change.attributes(), change.maxInactiveInterval(),
+		// Plain Spring Session may have given it an interval that is not allowed, or
+		// none.
+		boolean adopted = persisted && base.version() == SessionRecord.UNVERSIONED;
+		Duration interval = adopted ? next.maxInactiveInterval() : change.maxInactiveInterval();
+		List<byte[]> fields = this.format.fieldsOfChange(change.attributes(), interval,
 				persisted ? next.version() : SessionRecord.UNVERSIONED);
 		List<byte[]> args = new ArrayList<>(8 + fields.size() + change.removedAttributes().size());
 		args.add(this.format.versionBytes(base.version()));
@@ -203,7 +217,7 @@ public final class RedisTier implements AutoCloseable {
 		args.add(ttl(next));
 		args.add(time(next.lastAccessedTime()));
 		args.add(time(base.lastAccessedTime()));
-		args.add(ScriptRunner.ascii((change.maxInactiveInterval() != null) ? 1 : 0));
+		args.add(ScriptRunner.ascii((interval != null) ? 1 : 0));
 		// ARGV[1] is the deadline and Lua counts from 1.
 		args.add(ScriptRunner.ascii(args.size() + 2 + fields.size()));
 		args.addAll(fields);
@@ -229,11 +243,26 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Put copies where there are none, with one round trip.
+	 * Put copies where there are none, with a round trip for each 256 KiB, so that no
+	 * copy waits for its turn behind too many others.
 	 * @param sessions the sessions
 	 * @return what the script found, in the same order
 	 */
 	public List<CopyOutcome> putAllIfAbsent(List<SessionRecord> sessions) {
+		List<CopyOutcome> outcomes = new ArrayList<>(sessions.size());
+		int start = 0;
+		while (start < sessions.size()) {
+			int end = start;
+			for (long bytes = 0; end < sessions.size() && bytes < PORTION_BYTES; end++) {
+				bytes += sessions.get(end).attributeBytes();
+			}
+			outcomes.addAll(putPortionIfAbsent(sessions.subList(start, end)));
+			start = end;
+		}
+		return outcomes;
+	}
+
+	private List<CopyOutcome> putPortionIfAbsent(List<SessionRecord> sessions) {
 		Instant now = now();
 		List<CompletionStage<List<Object>>> answers = new ArrayList<>(sessions.size());
 		for (SessionRecord session : sessions) {
@@ -405,6 +434,28 @@ public final class RedisTier implements AutoCloseable {
 		// Until the database says what time it is.
 		this.clock.suppose(this.scripts.learnTime());
 		this.heartbeat.beat();
+		String info = this.heartbeat.info("memory");
+		double maximum = Heartbeat.number(info, "maxmemory");
+		this.keepsCopies = !info.isEmpty()
+				&& (maximum == 0 || Heartbeat.number(info, "used_memory") < ALMOST_FULL * maximum);
+	}
+
+	/**
+	 * Whether Redis has room, as the last probe found: what is put stays, and what is not
+	 * there was not put.
+	 * @return {@code false} also if Redis does not say
+	 */
+	public boolean keepsCopies() {
+		return this.keepsCopies;
+	}
+
+	/**
+	 * How long after it was sent a command may still be executed, also if its sender has
+	 * given up.
+	 * @return the time, by Redis's clock
+	 */
+	public Duration lateness() {
+		return this.settings.timeLimit().multipliedBy(2);
 	}
 
 	@Override

@@ -14,7 +14,7 @@ if not found[1] then
   return {'lost'}
 end
 if found[1] ~= ARGV[2] then
-  return {'other'}
+  return {'other', found[1]}
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {'done', redis.call('HINCRBY', KEYS[1], 'beat', 1), found[3] or ''}

@@ -1,0 +1,278 @@
+package io.github.resilientsession;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+
+import javax.sql.DataSource;
+
+import io.github.resilientsession.record.SessionStoreListener;
+import io.github.resilientsession.testsupport.Fault;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RealServers;
+import io.github.resilientsession.testsupport.RedisServer;
+import io.github.resilientsession.testsupport.Wire;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.jdbc.datasource.DelegatingDataSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+/**
+ * Interleavings that hardly ever happen, made to happen: something comes between two
+ * steps of a request.
+ */
+@RealServers
+class RaceTests {
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private final String url;
+
+	private final AtomicReference<Runnable> between = new AtomicReference<>();
+
+	/**
+	 * What comes between runs after its load, or after its next statement.
+	 */
+	private SessionNode slow;
+
+	private SessionNode other;
+
+	private final Wire wire;
+
+	RaceTests(RedisServer redis, PostgresServer postgres) {
+		this.redis = redis;
+		this.postgres = postgres;
+		this.url = postgres.createDatabase();
+		this.wire = Wire.to(redis.host(), redis.port());
+	}
+
+	@BeforeEach
+	void start() {
+		this.slow = SessionNode.on(this.redis, this.url)
+			.redis(this.wire)
+			.listener(new AfterLoad())
+			.dataSource(AfterStatement::new)
+			.start();
+		this.other = SessionNode.on(this.redis, this.url).start();
+	}
+
+	@AfterEach
+	void stop() {
+		this.slow.close();
+		this.other.close();
+		this.wire.close();
+	}
+
+	@Test
+	void changeOfId_ofASessionThatBecameDurableMeanwhile_keepsWhatOthersHaveWrittenSince() {
+		String id = withoutRow();
+		ResilientSession moving = this.slow.find(id);
+		this.other.set(id, "b", "1");
+		String newId = moving.changeSessionId();
+		this.slow.repository.save(moving);
+		assertThat(this.other.get(newId, "a")).isEqualTo("0");
+		assertThat(this.other.get(newId, "b")).isEqualTo("1");
+		assertThat(this.other.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void changeOfId_ofASessionThatWasEndedMeanwhile_doesNotBringItBack() {
+		String id = withoutRow();
+		ResilientSession moving = this.slow.find(id);
+		this.other.repository.deleteById(id);
+		String newId = moving.changeSessionId();
+		this.slow.repository.save(moving);
+		assertThat(this.other.repository.findById(newId)).isNull();
+		this.redis.flushAll();
+		assertThat(this.other.repository.findById(newId)).isNull();
+		assertThat(this.other.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void rebuildOfAnOlderState_intoTheGapOfANewerCopyThatRedisLost_goesAgain() {
+		String id = this.other.create("a", "0");
+		forget(id);
+		this.between.set(() -> {
+			this.other.set(id, "a", "1");
+			forget(id);
+		});
+		assertThat(this.slow.get(id, "a")).isEqualTo("0");
+		assertThat(this.between.get()).isNull();
+		await().until(() -> this.other.get(id, "a").equals("1") && this.slow.get(id, "a").equals("1"));
+	}
+
+	@Test
+	void copyOfAWrite_intoTheGapOfATombstoneThatRedisLost_goesAgain() {
+		String id = this.other.create("a", "0");
+		ResilientSession session = this.slow.find(id);
+		session.setAttribute("a", "1");
+		this.between.set(() -> {
+			this.other.repository.deleteById(id);
+			forget(id);
+		});
+		this.slow.repository.save(session);
+		assertThat(this.between.get()).isNull();
+		await().until(() -> this.other.repository.findById(id) == null);
+		assertThat(this.slow.repository.findById(id)).isNull();
+		assertThat(this.redis.keys(key(id))).isEmpty();
+	}
+
+	@Test
+	void readWhileALoadIsUnderWay_seesWhatWasAcknowledgedBefore_alsoIfRedisHadNoRoomForIt() throws Exception {
+		String id = this.other.create("a", "0");
+		this.redis.configSet("maxmemory", "1");
+		try {
+			awaitBeats();
+			forget(id);
+			AtomicReference<CompletableFuture<Object>> second = new AtomicReference<>();
+			this.between.set(() -> {
+				this.other.set(id, "a", "1");
+				second.set(CompletableFuture.supplyAsync(() -> this.slow.get(id, "a")));
+				await().pollDelay(Duration.ofMillis(300)).until(() -> true);
+			});
+			this.slow.get(id, "a");
+			assertThat(second.get().get(10, TimeUnit.SECONDS)).isEqualTo("1");
+		}
+		finally {
+			this.redis.configSet("maxmemory", "0");
+		}
+	}
+
+	@Test
+	void writesThatOnlyRedisHas_areNotForgottenByTheirOwnNode_whenRedisMissesAnAnswer() {
+		String changed = this.slow.create("a", "0");
+		String ended = this.slow.create("a", "0");
+		try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+			this.slow.set(changed, "a", "1");
+			this.slow.repository.deleteById(ended);
+			this.wire.blackhole();
+			for (String id : new String[] { changed, ended }) {
+				assertThatExceptionOfType(SessionStoreUnavailableException.class)
+					.isThrownBy(() -> this.slow.repository.findById(id));
+			}
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			assertThat(this.slow.get(changed, "a")).isEqualTo("1");
+			assertThat(this.slow.repository.findById(ended)).isNull();
+		}
+		await().until(() -> this.slow.unpersisted().isEmpty());
+		this.redis.flushAll();
+		assertThat(this.slow.get(changed, "a")).isEqualTo("1");
+		assertThat(this.slow.repository.findById(ended)).isNull();
+	}
+
+	@Test
+	void writeWithTheDatabaseDown_ofASessionThatRedisHasLostMeanwhile_isRefused() {
+		String id = this.slow.create("a", "0");
+		ResilientSession session = this.slow.find(id);
+		this.other.set(id, "a", "1");
+		forget(id);
+		this.postgres.kill();
+		try {
+			session.setAttribute("b", "1");
+			assertThatExceptionOfType(SessionStoreUnavailableException.class)
+				.isThrownBy(() -> this.slow.repository.save(session));
+			assertThat(this.redis.keys(key(id))).isEmpty();
+		}
+		finally {
+			this.postgres.restart();
+		}
+		await().ignoreExceptions().untilAsserted(() -> assertThat(this.slow.get(id, "a")).isEqualTo("1"));
+	}
+
+	/**
+	 * A session that only Redis has, as plain Spring Session creates them.
+	 */
+	private String withoutRow() {
+		String id = this.other.create("a", "0");
+		this.redis.call((commands) -> commands.hdel(key(id), "version"));
+		this.postgres.execute(PostgresServer.database(this.url),
+				"delete from resilient_session where session_id = '" + id + "'");
+		return id;
+	}
+
+	/**
+	 * Let Redis lose a copy or a tombstone, as it does when it evicts.
+	 */
+	private void forget(String id) {
+		assertThat(this.redis.<Long>call((commands) -> commands.del(key(id)))).isEqualTo(1);
+	}
+
+	/**
+	 * Let every node have probed Redis.
+	 */
+	private void awaitBeats() {
+		long beat = beat();
+		await().until(() -> beat() >= beat + 4);
+	}
+
+	private long beat() {
+		return Long.parseLong(this.redis.call((commands) -> commands.hget("spring:session:agreed", "beat")));
+	}
+
+	private static String key(String id) {
+		return "spring:session:sessions:" + id;
+	}
+
+	private void runBetween() {
+		Runnable task = this.between.getAndSet(null);
+		if (task != null) {
+			task.run();
+		}
+	}
+
+	private final class AfterLoad implements SessionStoreListener {
+
+		@Override
+		public void onBatchLoaded(int sessions, Duration took) {
+			runBetween();
+		}
+
+	}
+
+	/**
+	 * A data source whose statements are followed by what comes between, if a test's own
+	 * thread executes them.
+	 */
+	private final class AfterStatement extends DelegatingDataSource {
+
+		private final Thread test = Thread.currentThread();
+
+		AfterStatement(DataSource pool) {
+			super(pool);
+		}
+
+		@Override
+		public Connection getConnection() throws SQLException {
+			Connection connection = super.getConnection();
+			return (Thread.currentThread() != this.test) ? connection
+					: (Connection) Proxy.newProxyInstance(getClass().getClassLoader(),
+							new Class<?>[] { Connection.class }, (proxy, method, arguments) -> {
+								try {
+									Object result = method.invoke(connection, arguments);
+									if (method.getName().equals("close")) {
+										runBetween();
+									}
+									return result;
+								}
+								catch (InvocationTargetException ex) {
+									throw ex.getCause();
+								}
+							});
+		}
+
+	}
+
+}
