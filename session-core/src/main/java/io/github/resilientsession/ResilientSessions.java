@@ -48,10 +48,10 @@ public final class ResilientSessions implements AutoCloseable {
 	private static final Duration FIRST_PROBE = Duration.ofSeconds(5);
 
 	/**
-	 * How long after the database is back every node has flushed the touches that it kept
-	 * in memory.
+	 * After so many reconcile intervals with the database back, every node has flushed
+	 * the touches that it kept in memory.
 	 */
-	private static final Duration TOUCHES_FLUSHED = Duration.ofMinutes(1);
+	private static final int FLUSHES = 60;
 
 	private static final Duration MAX_EXPIRY_STOP = Duration.ofSeconds(2);
 
@@ -83,6 +83,8 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private final Mode mode;
 
+	private final Duration touchesFlushed;
+
 	private final Resync resync;
 
 	private final BackgroundThread expiry;
@@ -113,6 +115,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.prepareDurable = prepareDurable;
 		this.clock = clock;
 		this.mode = settings.flow().mode();
+		this.touchesFlushed = settings.reconcileInterval().multipliedBy(FLUSHES);
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		this.durableCircuit.openUntilProbed();
@@ -264,7 +267,7 @@ public final class ResilientSessions implements AutoCloseable {
 	 */
 	private boolean mayExpire() {
 		return this.mode == Mode.ACTIVE && !this.redisCircuit.isOpen() && !this.redis.trust().state().suspect()
-				&& this.durableCircuit.isClosedFor(TOUCHES_FLUSHED);
+				&& this.durableCircuit.isClosedFor(this.touchesFlushed);
 	}
 
 	private void publishExpired(SessionRecord session) {

@@ -1,6 +1,12 @@
 package io.github.resilientsession;
 
 import java.util.ArrayList;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -28,6 +34,7 @@ import org.springframework.session.events.SessionDeletedEvent;
 import org.springframework.session.events.SessionExpiredEvent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 /**
  * Tests for Spring Session's events on a cluster of two nodes.
@@ -163,6 +170,33 @@ class SessionEventsTests {
 		this.events.clear();
 		this.node.repository.publishExpired(this.node.find(id).base());
 		assertEvent(SessionExpiredEvent.class, id, "apple");
+	}
+
+	@Test
+	void expired_isPublishedOncePerCluster_andNotForSessionsThatRedisKnowsToBeUsed() throws SQLException {
+		List<String> ids = new ArrayList<>();
+		for (int i = 0; i < 20; i++) {
+			ids.add(this.node.create("cart", "apple"));
+		}
+		List<String> used = ids.subList(0, 5);
+		List<String> unused = ids.subList(5, 20);
+		unused.forEach((id) -> this.redis.call((commands) -> commands.del("spring:session:sessions:" + id)));
+		this.events.clear();
+		try (Connection connection = DriverManager.getConnection(this.url, "postgres", "postgres");
+				Statement statement = connection.createStatement()) {
+			statement.executeUpdate("update resilient_session set last_accessed_at = last_accessed_at - 7200000, "
+					+ "expires_at = expires_at - 7200000");
+		}
+		await().atMost(Duration.ofSeconds(60)).until(() -> this.events.size() >= unused.size());
+		await().pollDelay(Duration.ofSeconds(2)).until(() -> true);
+		assertThat(this.events).hasOnlyElementsOfType(SessionExpiredEvent.class)
+			.allSatisfy((event) -> assertThat(event.getSession().<Object>getAttribute("cart")).isEqualTo("apple"))
+			.extracting(AbstractSessionEvent::getSessionId)
+			.containsExactlyInAnyOrderElementsOf(unused);
+		used.forEach((id) -> assertThat(this.other.get(id, "cart")).isEqualTo("apple"));
+		this.redis.flushAll();
+		used.forEach((id) -> assertThat(this.other.get(id, "cart")).isEqualTo("apple"));
+		unused.forEach((id) -> assertThat(this.node.repository.findById(id)).isNull());
 	}
 
 	@Test
