@@ -3,6 +3,8 @@ package io.github.resilientsession;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -106,6 +108,27 @@ class RedisFaultTests {
 			this.redis.killClients();
 		}, () -> this.redis.requirePassword(""));
 		assertThat(this.node.events.of("redisUnavailable")).isPositive();
+	}
+
+	@Test
+	void redisStillLoadsItsData_everythingGoesOn() {
+		// Slow enough to be met while it does; it says so once for every 2 MB.
+		try (RedisServer slow = RedisServer.start(Map.of("key-load-delay", "5000", "rdbcompression", "no"));
+				SessionNode other = SessionNode.on(slow, this.url).start()) {
+			List<String> ids = this.client.login(other, 100);
+			slow.floodForeignKeys(600, 100_000);
+			Path snapshot = slow.snapshot();
+			ids.subList(0, 50).forEach((id) -> this.client.write(other, id));
+			CompletableFuture<Void> restart = CompletableFuture.runAsync(() -> slow.restartFrom(snapshot));
+			await().ignoreExceptions()
+				.until(() -> slow.<String>call((commands) -> commands.info("persistence")).contains("loading:1"));
+			assertThat(restart).isNotDone();
+			this.client.readAll(other);
+			ids.subList(25, 75).forEach((id) -> this.client.write(other, id));
+			restart.join();
+			await().until(() -> !other.redisIsCutOff());
+			this.client.readAll(other);
+		}
 	}
 
 	@Test
