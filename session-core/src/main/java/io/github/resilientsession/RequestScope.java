@@ -59,7 +59,8 @@ public final class RequestScope {
 	}
 
 	/**
-	 * Throw what the request has already met, or what it meets now.
+	 * The failure to throw: the one that the request has already met, or this one, which
+	 * it is going to meet again.
 	 */
 	static SessionStoreUnavailableException fail(Supplier<SessionStoreUnavailableException> failure) {
 		RequestScope scope = CURRENT.get();

@@ -149,8 +149,10 @@ public final class ResilientSessionRepository implements FindByIndexNameSessionR
 	}
 
 	/**
-	 * {@inheritDoc} When it returns, the change is committed in the durable store. A
-	 * change of a session that has been ended meanwhile is dropped quietly.
+	 * {@inheritDoc} When it returns, the change is committed in the durable store or,
+	 * while that cannot take it and unless the library is to be strict, kept in Redis
+	 * until it can. A change of a session that has been ended meanwhile is dropped
+	 * quietly.
 	 * @throws SessionStoreUnavailableException if the change could not be kept; a mere
 	 * touch never throws
 	 * @throws SessionTooLargeException if the session is larger than allowed

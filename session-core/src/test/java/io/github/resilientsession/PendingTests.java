@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
@@ -185,11 +186,14 @@ class PendingTests {
 		this.redis.kill();
 		cutOff();
 		AtomicBoolean stop = new AtomicBoolean();
+		AtomicInteger failed = new AtomicInteger();
 		List<Thread> writers = new ArrayList<>();
 		for (int i = 0; i < 6; i++) {
 			writers.add(new Thread(() -> {
 				while (!stop.get()) {
+					failed.incrementAndGet();
 					this.node.create("a", "1");
+					failed.decrementAndGet();
 				}
 			}));
 		}
@@ -205,6 +209,7 @@ class PendingTests {
 				writer.join();
 			}
 		}
+		assertThat(failed).hasValue(0);
 	}
 
 	@Test

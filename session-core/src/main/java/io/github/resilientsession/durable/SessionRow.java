@@ -143,10 +143,6 @@ class SessionRow {
 		return this.expiresAt;
 	}
 
-	@Nullable String persistedWrites() {
-		return this.persistedWrites;
-	}
-
 	boolean isEnded() {
 		return this.state == ENDED;
 	}

@@ -11,7 +11,7 @@ import org.springframework.data.repository.Repository;
 import org.springframework.data.repository.query.Param;
 
 /**
- * Everything about rows that no request waits for.
+ * Look-ups and administration of rows: what is not done by every request.
  */
 interface SessionRowRepository extends Repository<SessionRow, String> {
 

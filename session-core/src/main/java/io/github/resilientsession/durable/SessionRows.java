@@ -23,7 +23,8 @@ import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statements about sessions that requests wait for.
+ * The statements about sessions that requests wait for, and those that have to be as
+ * cheap: autocommit JDBC.
  */
 final class SessionRows {
 

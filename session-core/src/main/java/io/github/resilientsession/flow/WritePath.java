@@ -2,6 +2,7 @@ package io.github.resilientsession.flow;
 
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 
@@ -29,7 +30,8 @@ import org.slf4j.LoggerFactory;
  * <p>
  * The invariant: when a method returns {@link WriteOutcome.Written}, the durable store
  * has committed the write, and either Redis holds no state older than it or the row
- * carries the pending mark.
+ * carries the pending mark; or the durable store cannot take it, and the copy in Redis
+ * says what only it has ({@link OutageWrites}).
  */
 public final class WritePath {
 
@@ -220,7 +222,8 @@ public final class WritePath {
 			}
 		}
 		else if (copy instanceof Lookup.Miss && !token.isEmpty()
-				&& !this.durableCircuit.call(() -> this.durable.persistedWrites(id)).contains(token)) {
+				&& !List.of(this.durableCircuit.call(() -> this.durable.persistedWrites(id)).split(" ", -1))
+					.contains(token)) {
 			logger.warn("Redis has lost session {} before the database was back: what was written in between is gone.",
 					SessionHash.of(id));
 			this.listener.onUnpersistedLost();

@@ -79,7 +79,8 @@ public final class Expiry {
 	 * @param expired is told of each session that has expired, with its attributes; once
 	 * per cluster
 	 * @param owner what names this node, different from every other
-	 * @param clock the time
+	 * @param clock this node's own clock, which is put right by the offset that the
+	 * durable tier knows
 	 */
 	public Expiry(DurableTier durable, TierCircuit durableCircuit,
 			Function<List<String>, Map<String, Duration>> remaining, BooleanSupplier allowed,

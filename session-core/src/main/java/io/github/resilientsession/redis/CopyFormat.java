@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  *   lastAccessedTime        (Long, milliseconds since the epoch)
  *   maxInactiveInterval     (Integer, seconds)
  *   sessionAttr:cart        (the attribute)
- *   version                 (Long)
+ *   version                 (Long; none until the durable store knows the session)
+ *   unpersisted             (String; only while the copy has what the durable store does not know)
  * </pre> Every value is written by the configured serializer, the version too: plain
  * nodes deserialize every field. A tombstone is the same hash with a negative version and
  * an interval of zero, which a plain node takes for an expired session. Its times are

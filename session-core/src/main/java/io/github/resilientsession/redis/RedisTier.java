@@ -34,11 +34,12 @@ import org.slf4j.LoggerFactory;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 
 /**
- * The door to the Redis tier. Every write is one script that names the copy that it
- * expects, sets the TTL together with the data, and does nothing once its deadline has
- * passed. Every method returns or throws {@link RedisTierException} within the time
- * limit, a few of them within a small multiple of it where they say so, except
- * {@link #probe()}, which may also have to connect. Safe for use by many threads.
+ * The door to the Redis tier. Every write is one script that sets the TTL together with
+ * the data and does nothing once its deadline has passed; one that changes or replaces a
+ * living copy names the copy that it expects, one that ends a session does not. Every
+ * method returns or throws {@link RedisTierException} within the time limit, a few of
+ * them within a small multiple of it where they say so, except {@link #probe()}, which
+ * may also have to connect. Safe for use by many threads.
  */
 public final class RedisTier implements AutoCloseable {
 
@@ -278,8 +279,8 @@ public final class RedisTier implements AutoCloseable {
 	/**
 	 * Put a copy where there is none, without waiting for the answer.
 	 * @param session the session
-	 * @return completes with what the script found, or exceptionally with
-	 * {@link RedisTierException}. The rebuild does nothing if it comes much later than
+	 * @return completes with what the script found, or exceptionally with whatever Redis
+	 * or the connection failed with. The rebuild does nothing if it comes much later than
 	 * now, since the session may have changed
 	 */
 	public CompletionStage<CopyOutcome> rebuild(SessionRecord session) {
