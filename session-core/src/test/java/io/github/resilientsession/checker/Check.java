@@ -179,6 +179,10 @@ final class Check {
 			try {
 				this.group.step(this.member, this.random);
 			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+				return;
+			}
 			catch (RuntimeException | Error ex) {
 				Check.this.out.println("The checker itself failed: " + ex);
 				ex.printStackTrace(Check.this.out);

@@ -2,6 +2,8 @@ package io.github.resilientsession.checker;
 
 import java.time.Duration;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.ResilientSession;
 import io.github.resilientsession.ResilientSessionRepository;
@@ -96,7 +98,7 @@ final class Client {
 		session.setAttribute(register.name(), value);
 		session.setLastAccessedTime(this.cluster.clock(node).instant());
 		return call(life, "write " + value, node, Limits.WRITE, (repository) -> repository.save(session), (ack) -> {
-			if (life.isEnding()) {
+			if (life.wasEnding(ack.at())) {
 				// Dropped, perhaps: whoever ends a session ends what others do with it.
 				this.figures.count("acknowledged while the session ended");
 			}
@@ -135,7 +137,7 @@ final class Client {
 	 * Log out.
 	 */
 	Outcome end(Life life, int node) {
-		life.ending();
+		life.ending(this.timeline.now());
 		Outcome outcome = call(life, "end", node, Limits.WRITE, (repository) -> repository.deleteById(life.id()),
 				life::ended);
 		if (outcome != Outcome.DONE) {
@@ -145,11 +147,13 @@ final class Client {
 	}
 
 	/**
-	 * Give the session that a read has found another id.
+	 * Give the session that a read has found another id. What others write before this
+	 * begins to save is expected under the new id, though the read has not seen it.
 	 */
-	Outcome changeId(Life life, int node, ResilientSession session) {
-		life.ending();
+	Outcome changeId(Life life, int node, ResilientSession session, Duration pause) throws InterruptedException {
 		String next = session.changeSessionId();
+		new CountDownLatch(1).await(pause.toMillis(), TimeUnit.MILLISECONDS);
+		life.ending(this.timeline.now());
 		long began = this.timeline.now();
 		Outcome outcome = call(life, "change id", node, Limits.WRITE, (repository) -> repository.save(session),
 				(ack) -> {

@@ -12,7 +12,10 @@ final class Life {
 
 	private final Ack begun;
 
-	private volatile boolean ending;
+	/**
+	 * When somebody began to end it.
+	 */
+	private volatile long endingSince = Long.MAX_VALUE;
 
 	private volatile Ack ended;
 
@@ -42,23 +45,30 @@ final class Life {
 	/**
 	 * Somebody is about to end it: from now on it may be absent.
 	 */
-	void ending() {
-		this.ending = true;
+	void ending(long now) {
+		this.endingSince = now;
 	}
 
 	boolean isEnding() {
-		return this.ending;
+		return this.endingSince != Long.MAX_VALUE;
+	}
+
+	/**
+	 * Whether somebody had begun to end it at a time.
+	 */
+	boolean wasEnding(long at) {
+		return this.endingSince <= at;
 	}
 
 	/**
 	 * It turned out not to have ended, though it was tried.
 	 */
 	void goesOn() {
-		this.ending = false;
+		this.endingSince = Long.MAX_VALUE;
 	}
 
 	void ended(Ack ack) {
-		this.ending = true;
+		this.endingSince = Math.min(this.endingSince, ack.began());
 		this.ended = ack;
 	}
 
