@@ -68,7 +68,7 @@ final class Client {
 			took(life, "read", began, ended, Limits.READ);
 			if (session == null) {
 				record(life, "read", node, began, ended, "absent");
-				this.judge.absent(life, NodeWatch.wasBlind(), began, ended);
+				this.judge.absent(life, node, NodeWatch.wasBlind(), began, ended);
 				return new Answer(Outcome.ABSENT, null);
 			}
 			StringBuilder values = new StringBuilder("found");
@@ -76,7 +76,7 @@ final class Client {
 				.registers()
 				.forEach((register) -> values.append(' ').append(value(session, register.name())));
 			record(life, "read", node, began, ended, values.toString());
-			this.judge.found(life, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
+			this.judge.found(life, node, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
 					settled);
 			return new Answer(Outcome.DONE, session);
 		}

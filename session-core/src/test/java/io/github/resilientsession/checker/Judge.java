@@ -55,10 +55,11 @@ final class Judge {
 
 	/**
 	 * A read found nothing.
-	 * @param blind whether the node did not get through to Redis
+	 * @param node who was asked
+	 * @param blind whether it did not get through to Redis
 	 * @param ended when it returned
 	 */
-	void absent(Life life, boolean blind, long began, long ended) {
+	void absent(Life life, int node, boolean blind, long began, long ended) {
 		if (life.isEnding() || life.isWrittenOff()) {
 			return;
 		}
@@ -67,7 +68,7 @@ final class Judge {
 			life.writeOff();
 			return;
 		}
-		if (this.timeline.couldNotKnow(life.begun(), blind, began)) {
+		if (this.timeline.couldNotKnow(life.begun(), node, blind, began)) {
 			this.figures.count(APART + "absent");
 			return;
 		}
@@ -77,17 +78,19 @@ final class Judge {
 
 	/**
 	 * A read found the session.
-	 * @param blind whether the node did not get through to Redis
+	 * @param node who was asked
+	 * @param blind whether it did not get through to Redis
 	 * @param values the attributes that it read, by name; 0 for one that is not there
 	 * @param settled whether everything had healed long before the read
 	 */
-	void found(Life life, boolean blind, long began, long ended, Function<String, Long> values, boolean settled) {
+	void found(Life life, int node, boolean blind, long began, long ended, Function<String, Long> values,
+			boolean settled) {
 		if (life.isWrittenOff()) {
 			return;
 		}
 		Ack death = life.ended();
 		if (death != null && death.at() < began) {
-			foundDead(life, blind, death, began, ended);
+			foundDead(life, node, blind, death, began, ended);
 			return;
 		}
 		for (Register register : life.session().registers()) {
@@ -96,16 +99,16 @@ final class Judge {
 				violation(ViolationKind.ROLLBACK, life, began, ended,
 						register.name() + " is " + value + ", which nobody has written", register.name() + value);
 			}
-			old(life, blind, register, value, began, ended, settled);
+			old(life, node, blind, register, value, began, ended, settled);
 		}
 	}
 
-	private void foundDead(Life life, boolean blind, Ack death, long began, long ended) {
+	private void foundDead(Life life, int node, boolean blind, Ack death, long began, long ended) {
 		if (this.timeline.isTakenBack(death)) {
 			takenBack(life, "sessions or ids ended");
 			life.writeOff();
 		}
-		else if (this.timeline.couldNotKnow(death, blind, began)) {
+		else if (this.timeline.couldNotKnow(death, node, blind, began)) {
 			this.figures.count(APART + "found after its end");
 		}
 		else if (isWithinBound(death, began, ended)) {
@@ -120,7 +123,8 @@ final class Judge {
 		}
 	}
 
-	private void old(Life life, boolean blind, Register register, long value, long began, long ended, boolean settled) {
+	private void old(Life life, int node, boolean blind, Register register, long value, long began, long ended,
+			boolean settled) {
 		List<Ack> missing = new ArrayList<>(register.missing(value, began));
 		List<Ack> judged = missing.stream().filter(this.timeline::isTakenBack).toList();
 		if (!judged.isEmpty()) {
@@ -134,7 +138,7 @@ final class Judge {
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
-		long unknown = missing.stream().filter((ack) -> this.timeline.couldNotKnow(ack, blind, began)).count();
+		long unknown = missing.stream().filter((ack) -> this.timeline.couldNotKnow(ack, node, blind, began)).count();
 		if (!missing.isEmpty() && unknown == missing.size()) {
 			this.figures.count(APART + "old");
 			return;

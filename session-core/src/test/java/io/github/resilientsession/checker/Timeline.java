@@ -33,6 +33,8 @@ final class Timeline {
 
 	private final List<Period> databaseDown = new CopyOnWriteArrayList<>();
 
+	private final List<Crash> crashes = new CopyOnWriteArrayList<>();
+
 	private final List<Loss> losses = new CopyOnWriteArrayList<>();
 
 	long now() {
@@ -45,6 +47,13 @@ final class Timeline {
 
 	Period redisCutOff(int node) {
 		return open(this.redisCutOff, node, "Redis cut off");
+	}
+
+	/**
+	 * A node is killed, and forgets everything.
+	 */
+	void crashed(int node) {
+		this.crashes.add(new Crash(node, now()));
 	}
 
 	Period databaseDown(int node) {
@@ -88,12 +97,15 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether one who did not get through to Redis could not know of an acknowledgement,
-	 * by the stated limit: the node that gave it had kept it in Redis only, and it was
-	 * not persisted yet.
+	 * Whether a node that did not get through to Redis could not know of an
+	 * acknowledgement, by the stated limit: another node had given it and kept it in
+	 * Redis only, and it was not persisted yet. A node that was killed in between counts
+	 * as another.
 	 */
-	boolean couldNotKnow(Ack ack, boolean blind, long at) {
-		return blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
+	boolean couldNotKnow(Ack ack, int node, boolean blind, long at) {
+		boolean other = node != ack.node() || this.crashes.stream()
+			.anyMatch((crash) -> crash.node == node && crash.at >= ack.began() && crash.at <= at);
+		return other && blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
 	}
 
 	/**
@@ -103,7 +115,8 @@ final class Timeline {
 	 */
 	boolean mayBeOverwritten(Ack ack, List<Ack> earlier) {
 		return earlier.stream()
-			.anyMatch((other) -> other.value() < ack.value() && couldNotKnow(other, ack.blind(), ack.began()));
+			.anyMatch((other) -> other.value() < ack.value()
+					&& couldNotKnow(other, ack.node(), ack.blind(), ack.began()));
 	}
 
 	private long databaseBack(Ack ack) {
@@ -177,6 +190,10 @@ final class Timeline {
 			String where = (this.node == ALL_NODES) ? "" : " on node " + this.node;
 			return String.format(Locale.ROOT, "%s%s from %.3f to %s", this.what, where, this.from / 1e9, end);
 		}
+
+	}
+
+	private record Crash(int node, long at) {
 
 	}
 
