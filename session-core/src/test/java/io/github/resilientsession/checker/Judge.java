@@ -111,7 +111,7 @@ final class Judge {
 		else if (this.timeline.couldNotKnow(death, node, blind, began)) {
 			this.figures.count(APART + "found after its end");
 		}
-		else if (isWithinBound(death, began, ended)) {
+		else if (isWithinBound(death, began)) {
 			this.figures.count(STALE_ENDED);
 			this.figures.highest("stale within the bound: longest, ms", (began - death.at()) / 1_000_000);
 		}
@@ -138,16 +138,16 @@ final class Judge {
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
-		long unknown = missing.stream().filter((ack) -> this.timeline.couldNotKnow(ack, node, blind, began)).count();
-		if (!missing.isEmpty() && unknown == missing.size()) {
-			this.figures.count(APART + "old");
-			return;
-		}
 		if (missing.isEmpty()) {
 			return;
 		}
+		missing.removeIf((ack) -> this.timeline.couldNotKnow(ack, node, blind, began));
+		if (missing.isEmpty()) {
+			this.figures.count(APART + "old");
+			return;
+		}
 		Ack oldest = missing.get(0);
-		if (!settled && isWithinBound(oldest, began, ended)) {
+		if (!settled && missing.stream().allMatch((ack) -> isWithinBound(ack, began))) {
 			this.figures.count(STALE);
 			this.figures.highest("stale within the bound: longest, ms", (began - oldest.at()) / 1_000_000);
 			return;
@@ -160,9 +160,8 @@ final class Judge {
 				register.name());
 	}
 
-	private boolean isWithinBound(Ack ack, long began, long ended) {
-		return began - ack.at() <= STALENESS_BOUND.toNanos()
-				&& this.timeline.anyNodeWasCutOffFromRedis(ack.began(), ended);
+	private boolean isWithinBound(Ack ack, long began) {
+		return began - ack.at() <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack);
 	}
 
 	private void takenBack(Life life, String what) {

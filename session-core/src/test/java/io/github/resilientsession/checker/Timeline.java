@@ -76,11 +76,12 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether the stated bound for stale reads applies: between the write and the read, a
-	 * node did not talk to Redis.
+	 * Whether the stated bound for stale reads applies: the node that gave the
+	 * acknowledgement did not talk to Redis meanwhile.
 	 */
-	boolean anyNodeWasCutOffFromRedis(long from, long to) {
-		return this.redisCutOff.stream().anyMatch((period) -> period.meets(from, to));
+	boolean wasCutOffFromRedis(Ack ack) {
+		return ack.blind() || this.redisCutOff.stream()
+			.anyMatch((period) -> period.concerns(ack.node()) && period.meets(ack.began(), ack.at()));
 	}
 
 	/**
@@ -125,8 +126,7 @@ final class Timeline {
 		while (moved) {
 			moved = false;
 			for (Period period : this.databaseDown) {
-				boolean concerns = period.node == ALL_NODES || period.node == ack.node();
-				if (concerns && period.from <= back && period.to > back) {
+				if (period.concerns(ack.node()) && period.from <= back && period.to > back) {
 					back = period.to;
 					moved = true;
 				}
@@ -178,6 +178,10 @@ final class Timeline {
 
 		void end() {
 			this.to = now();
+		}
+
+		private boolean concerns(int other) {
+			return this.node == ALL_NODES || this.node == other;
 		}
 
 		private boolean meets(long otherFrom, long otherTo) {
