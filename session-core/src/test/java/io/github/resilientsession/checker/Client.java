@@ -103,6 +103,9 @@ final class Client {
 				this.figures.count("acknowledged while the session ended");
 			}
 			else {
+				if (!ack.unpersisted()) {
+					life.persisted(ack);
+				}
 				register.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
 			}
 		});

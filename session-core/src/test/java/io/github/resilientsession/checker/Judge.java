@@ -63,12 +63,13 @@ final class Judge {
 		if (life.isEnding() || life.isWrittenOff()) {
 			return;
 		}
-		if (this.timeline.isTakenBack(life.begun())) {
+		boolean persisted = life.wasPersisted(began);
+		if (!persisted && this.timeline.isTakenBack(life.begun())) {
 			takenBack(life, "sessions or ids created");
 			life.writeOff();
 			return;
 		}
-		if (this.timeline.couldNotKnow(life.begun(), node, blind, began)) {
+		if (!persisted && this.timeline.couldNotKnow(life.begun(), node, blind, began)) {
 			this.figures.count(APART + "absent");
 			return;
 		}

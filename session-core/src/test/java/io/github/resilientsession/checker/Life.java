@@ -17,6 +17,11 @@ final class Life {
 	 */
 	private volatile long endingSince = Long.MAX_VALUE;
 
+	/**
+	 * When it was first acknowledged that the database has it.
+	 */
+	private volatile long persistedAt = Long.MAX_VALUE;
+
 	private volatile Ack ended;
 
 	/**
@@ -65,6 +70,20 @@ final class Life {
 	 */
 	void goesOn() {
 		this.endingSince = Long.MAX_VALUE;
+	}
+
+	/**
+	 * A write was acknowledged, and not with the reserve that only Redis has it.
+	 */
+	synchronized void persisted(Ack ack) {
+		this.persistedAt = Math.min(this.persistedAt, ack.at());
+	}
+
+	/**
+	 * Whether the database had it at a time: from then on Redis may lose what it wants.
+	 */
+	boolean wasPersisted(long at) {
+		return this.persistedAt < at;
 	}
 
 	void ended(Ack ack) {
