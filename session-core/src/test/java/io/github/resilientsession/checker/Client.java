@@ -24,16 +24,19 @@ final class Client {
 
 	private final Judge judge;
 
+	private final Findings findings;
+
 	private final Figures figures;
 
 	private final Duration maxInactiveInterval;
 
-	Client(String name, Cluster cluster, Timeline timeline, Judge judge, Figures figures,
+	Client(String name, Cluster cluster, Timeline timeline, Judge judge, Findings findings, Figures figures,
 			Duration maxInactiveInterval) {
 		this.name = name;
 		this.cluster = cluster;
 		this.timeline = timeline;
 		this.judge = judge;
+		this.findings = findings;
 		this.figures = figures;
 		this.maxInactiveInterval = maxInactiveInterval;
 	}
@@ -210,7 +213,7 @@ final class Client {
 			this.figures.count("under way on a node that crashed");
 		}
 		else {
-			this.judge.unexpected(life, kind, began, ended, ex);
+			this.findings.unexpected(life, kind, began, ended, ex);
 		}
 		return Outcome.FAILED;
 	}
@@ -219,7 +222,7 @@ final class Client {
 		this.figures.count("operations");
 		this.figures.highest("longest " + what + ", ms", (ended - began) / 1_000_000);
 		if (ended - began > limit.plus(Limits.SCHEDULING).toNanos()) {
-			this.judge.slow(life, what, began, ended, limit);
+			this.findings.slow(life, what, began, ended, limit);
 		}
 	}
 

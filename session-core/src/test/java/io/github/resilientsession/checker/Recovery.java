@@ -24,7 +24,7 @@ final class Recovery {
 
 	private final Timeline timeline;
 
-	private final Judge judge;
+	private final Findings findings;
 
 	private final Figures figures;
 
@@ -32,10 +32,11 @@ final class Recovery {
 
 	private final Graveyard graveyard;
 
-	Recovery(Cluster cluster, Timeline timeline, Judge judge, Figures figures, Client client, Graveyard graveyard) {
+	Recovery(Cluster cluster, Timeline timeline, Findings findings, Figures figures, Client client,
+			Graveyard graveyard) {
 		this.cluster = cluster;
 		this.timeline = timeline;
-		this.judge = judge;
+		this.findings = findings;
 		this.figures = figures;
 		this.client = client;
 		this.graveyard = graveyard;
@@ -74,7 +75,7 @@ final class Recovery {
 		boolean redis = !found.redisIsCutOff();
 		boolean database = !found.durableIsCutOff();
 		if (late && !(redis && database)) {
-			this.judge.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
+			this.findings.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
 		}
 		return redis && database;
 	}
@@ -89,7 +90,8 @@ final class Recovery {
 				return true;
 			}
 			if (late) {
-				this.judge.notServed(life, 0, healed, this.timeline.now(), "whether it was ended cannot be found out");
+				this.findings.notServed(life, 0, healed, this.timeline.now(),
+						"whether it was ended cannot be found out");
 				life.writeOff();
 				session.live(life);
 			}
@@ -106,7 +108,7 @@ final class Recovery {
 				else if (session.isLive() && session.current() == life) {
 					everywhere = false;
 					if (late) {
-						this.judge.notServed(life, node, healed, this.timeline.now(), outcome.toString());
+						this.findings.notServed(life, node, healed, this.timeline.now(), outcome.toString());
 					}
 				}
 			}
