@@ -140,7 +140,7 @@ final class Recovery {
 			life.goesOn();
 			session.live(life);
 			if (perhaps != null) {
-				perhaps.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
+				perhaps.ended(foundOut(perhaps.begun().node()));
 				this.graveyard.add(perhaps);
 			}
 			this.figures.count("in doubt: had not ended");
@@ -157,11 +157,20 @@ final class Recovery {
 				return false;
 			}
 		}
-		life.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
+		life.ended(foundOut(node));
 		this.graveyard.add(life);
 		session.live((perhaps != null) ? perhaps : life);
 		this.figures.count("in doubt: had ended");
 		return true;
+	}
+
+	/**
+	 * Who refused the end or the change of id may not have got through to Redis, so that
+	 * the bound of staleness begins when it is found out what came of it.
+	 */
+	private Ack foundOut(int node) {
+		long now = this.timeline.now();
+		return new Ack(0, node, now, now, false, true);
 	}
 
 	private static long probeOf(Answer answer, ClientSession session) {

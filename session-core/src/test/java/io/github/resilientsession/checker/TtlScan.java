@@ -23,6 +23,8 @@ final class TtlScan implements AutoCloseable {
 			return answer
 			""";
 
+	static final String SCANS = "scans for keys without TTL";
+
 	private final Cluster cluster;
 
 	private final Findings findings;
@@ -48,7 +50,7 @@ final class TtlScan implements AutoCloseable {
 			while (!this.closed.await(250, TimeUnit.MILLISECONDS)) {
 				try {
 					scan();
-					this.figures.count("scans for keys without TTL");
+					this.figures.count(SCANS);
 				}
 				catch (RedisException ex) {
 					// Redis is down, hung, or does not let us in.
