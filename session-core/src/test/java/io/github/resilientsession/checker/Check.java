@@ -1,6 +1,7 @@
 package io.github.resilientsession.checker;
 
 import java.io.PrintStream;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +32,9 @@ final class Check {
 
 	private final Figures figures = new Figures();
 
-	private final Judge judge = new Judge(this.timeline, this.figures);
+	private final Findings findings = new Findings(this.timeline, this.figures);
+
+	private final Judge judge = new Judge(this.timeline, this.figures, this.findings);
 
 	private final Graveyard graveyard = new Graveyard();
 
@@ -57,10 +60,10 @@ final class Check {
 	List<Violation> run() throws Exception {
 		ScheduledExecutorService threads = Executors.newScheduledThreadPool(THREADS);
 		try (Cluster cluster = new Cluster(this.timeline, this.settings.clockOffsets(), this.settings.variant());
-				TtlScan scan = new TtlScan(cluster, this.judge, this.figures)) {
+				TtlScan scan = new TtlScan(cluster, this.findings, this.figures)) {
 			scan.start();
 			startClients(cluster, threads);
-			Recovery recovery = new Recovery(cluster, this.timeline, this.judge, this.figures,
+			Recovery recovery = new Recovery(cluster, this.timeline, this.findings, this.figures,
 					client("the recovery", cluster), this.graveyard);
 			recovery.await(this.groups);
 			inject(cluster, recovery);
@@ -74,7 +77,7 @@ final class Check {
 		finally {
 			threads.shutdownNow();
 		}
-		return this.judge.violations();
+		return this.findings.violations();
 	}
 
 	Figures figures() {
@@ -82,7 +85,8 @@ final class Check {
 	}
 
 	private Client client(String name, Cluster cluster) {
-		return new Client(name, cluster, this.timeline, this.judge, this.figures, this.settings.maxInactiveInterval());
+		return new Client(name, cluster, this.timeline, this.judge, this.findings, this.figures,
+				this.settings.maxInactiveInterval());
 	}
 
 	private void startClients(Cluster cluster, ScheduledExecutorService threads) {
@@ -118,8 +122,9 @@ final class Check {
 	/**
 	 * Everything is read from the copies, and then, without copies, from the database.
 	 */
-	private void readAllAtTheEnd(Cluster cluster, Recovery recovery) throws InterruptedException {
+	private void readAllAtTheEnd(Cluster cluster, Recovery recovery) throws InterruptedException, SQLException {
 		recovery.await(this.groups);
+		new Agreement(cluster, this.timeline, this.findings, this.figures).await();
 		new CountDownLatch(1).await(Judge.STALENESS_BOUND.toMillis(), TimeUnit.MILLISECONDS);
 		recovery.readAll(this.groups);
 		cluster.administer((redis) -> redis.flushall());
@@ -130,7 +135,7 @@ final class Check {
 	 * Print what has been found, the number of violations last.
 	 */
 	void report() {
-		this.judge.violations().forEach(this.out::print);
+		this.findings.violations().forEach(this.out::print);
 		this.out.println("seed: " + this.settings.seed());
 		this.out.println("duration, s: " + this.settings.duration().toSeconds());
 		this.out.println("nodes: " + this.settings.clockOffsets().size());
@@ -143,7 +148,7 @@ final class Check {
 			this.figures.of(figure);
 		}
 		this.figures.each((name, value) -> this.out.println(name + ": " + value));
-		this.out.println("violations: " + this.judge.violations().size());
+		this.out.println("violations: " + this.findings.violations().size());
 	}
 
 	/**
@@ -178,6 +183,10 @@ final class Check {
 			}
 			try {
 				this.group.step(this.member, this.random);
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+				return;
 			}
 			catch (RuntimeException | Error ex) {
 				Check.this.out.println("The checker itself failed: " + ex);

@@ -2,6 +2,8 @@ package io.github.resilientsession.checker;
 
 import java.time.Duration;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.ResilientSession;
 import io.github.resilientsession.ResilientSessionRepository;
@@ -22,16 +24,19 @@ final class Client {
 
 	private final Judge judge;
 
+	private final Findings findings;
+
 	private final Figures figures;
 
 	private final Duration maxInactiveInterval;
 
-	Client(String name, Cluster cluster, Timeline timeline, Judge judge, Figures figures,
+	Client(String name, Cluster cluster, Timeline timeline, Judge judge, Findings findings, Figures figures,
 			Duration maxInactiveInterval) {
 		this.name = name;
 		this.cluster = cluster;
 		this.timeline = timeline;
 		this.judge = judge;
+		this.findings = findings;
 		this.figures = figures;
 		this.maxInactiveInterval = maxInactiveInterval;
 	}
@@ -66,7 +71,7 @@ final class Client {
 			took(life, "read", began, ended, Limits.READ);
 			if (session == null) {
 				record(life, "read", node, began, ended, "absent");
-				this.judge.absent(life, NodeWatch.wasBlind(), began, ended);
+				this.judge.absent(life, node, NodeWatch.wasBlind(), began, ended);
 				return new Answer(Outcome.ABSENT, null);
 			}
 			StringBuilder values = new StringBuilder("found");
@@ -74,7 +79,7 @@ final class Client {
 				.registers()
 				.forEach((register) -> values.append(' ').append(value(session, register.name())));
 			record(life, "read", node, began, ended, values.toString());
-			this.judge.found(life, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
+			this.judge.found(life, node, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
 					settled);
 			return new Answer(Outcome.DONE, session);
 		}
@@ -96,11 +101,14 @@ final class Client {
 		session.setAttribute(register.name(), value);
 		session.setLastAccessedTime(this.cluster.clock(node).instant());
 		return call(life, "write " + value, node, Limits.WRITE, (repository) -> repository.save(session), (ack) -> {
-			if (life.isEnding()) {
+			if (life.wasEnding(ack.at())) {
 				// Dropped, perhaps: whoever ends a session ends what others do with it.
 				this.figures.count("acknowledged while the session ended");
 			}
 			else {
+				if (!ack.unpersisted()) {
+					life.persisted(ack);
+				}
 				register.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
 			}
 		});
@@ -135,7 +143,7 @@ final class Client {
 	 * Log out.
 	 */
 	Outcome end(Life life, int node) {
-		life.ending();
+		life.ending(this.timeline.now());
 		Outcome outcome = call(life, "end", node, Limits.WRITE, (repository) -> repository.deleteById(life.id()),
 				life::ended);
 		if (outcome != Outcome.DONE) {
@@ -145,11 +153,13 @@ final class Client {
 	}
 
 	/**
-	 * Give the session that a read has found another id.
+	 * Give the session that a read has found another id. What others write before this
+	 * begins to save is expected under the new id, though the read has not seen it.
 	 */
-	Outcome changeId(Life life, int node, ResilientSession session) {
-		life.ending();
+	Outcome changeId(Life life, int node, ResilientSession session, Duration pause) throws InterruptedException {
 		String next = session.changeSessionId();
+		new CountDownLatch(1).await(pause.toMillis(), TimeUnit.MILLISECONDS);
+		life.ending(this.timeline.now());
 		long began = this.timeline.now();
 		Outcome outcome = call(life, "change id", node, Limits.WRITE, (repository) -> repository.save(session),
 				(ack) -> {
@@ -203,7 +213,7 @@ final class Client {
 			this.figures.count("under way on a node that crashed");
 		}
 		else {
-			this.judge.unexpected(life, kind, began, ended, ex);
+			this.findings.unexpected(life, kind, began, ended, ex);
 		}
 		return Outcome.FAILED;
 	}
@@ -212,7 +222,7 @@ final class Client {
 		this.figures.count("operations");
 		this.figures.highest("longest " + what + ", ms", (ended - began) / 1_000_000);
 		if (ended - began > limit.plus(Limits.SCHEDULING).toNanos()) {
-			this.judge.slow(life, what, began, ended, limit);
+			this.findings.slow(life, what, began, ended, limit);
 		}
 	}
 

@@ -1,5 +1,6 @@
 package io.github.resilientsession.checker;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -12,6 +13,8 @@ import io.github.resilientsession.checker.Client.Outcome;
  * in, changes the id and logs out; each writes an attribute of its own.
  */
 final class ClientGroup {
+
+	private static final int LONGEST_PAUSE_MILLIS = 500;
 
 	private final List<Client> clients;
 
@@ -41,7 +44,7 @@ final class ClientGroup {
 	/**
 	 * Let a client do what it would do next.
 	 */
-	void step(int member, Random random) {
+	void step(int member, Random random) throws InterruptedException {
 		Client client = this.clients.get(member);
 		ClientSession current = this.session;
 		int node = client.chooseNode(random);
@@ -62,7 +65,7 @@ final class ClientGroup {
 		use(client, member, node, current.current(), random);
 	}
 
-	private void use(Client client, int member, int node, Life life, Random random) {
+	private void use(Client client, int member, int node, Life life, Random random) throws InterruptedException {
 		Answer answer = client.read(life, node, false);
 		if (answer.outcome() != Outcome.DONE) {
 			return;
@@ -72,7 +75,7 @@ final class ClientGroup {
 			bury(life, client.end(life, node));
 		}
 		else if (ends) {
-			bury(life, client.changeId(life, node, answer.session()));
+			bury(life, client.changeId(life, node, answer.session(), pause(random)));
 		}
 		else if (random.nextInt(100) < 55) {
 			client.write(life, node, answer.session(), life.session().register(member));
@@ -80,6 +83,13 @@ final class ClientGroup {
 		else {
 			client.touch(life, node, answer.session());
 		}
+	}
+
+	/**
+	 * Most requests save soon after they have read, and some take a while.
+	 */
+	private static Duration pause(Random random) {
+		return Duration.ofMillis((random.nextInt(3) == 0) ? random.nextInt(LONGEST_PAUSE_MILLIS) : 0);
 	}
 
 	private void bury(Life life, Outcome outcome) {

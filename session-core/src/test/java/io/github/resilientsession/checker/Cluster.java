@@ -156,6 +156,7 @@ final class Cluster implements AutoCloseable {
 	 * reaches no server and nobody asks it.
 	 */
 	void crash(int i) {
+		this.timeline.crashed(i);
 		SessionNode node = this.nodes.getAndSet(i, null);
 		this.redisWires.get(i).cut();
 		this.databaseWires.get(i).cut();

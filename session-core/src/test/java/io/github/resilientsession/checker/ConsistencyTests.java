@@ -24,6 +24,10 @@ class ConsistencyTests {
 		check.report();
 		assertThat(violations).isEmpty();
 		assertThat(check.figures().of("failures of the checker itself")).isZero();
+		assertThat(FaultKind.values()).filteredOn((kind) -> check.figures().of(FaultInjector.DEALT + kind) > 0)
+			.isNotEmpty()
+			.allMatch((kind) -> check.figures().of(FaultInjector.INJECTED + kind) > 0);
+		assertThat(check.figures().of(TtlScan.SCANS)).isPositive();
 		assertThat(check.figures().of("acknowledged: write")).isGreaterThan(50 * duration.toSeconds());
 	}
 

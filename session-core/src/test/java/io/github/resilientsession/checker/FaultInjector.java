@@ -14,6 +14,10 @@ final class FaultInjector {
 	 */
 	private static final Duration HEALING_TRIES = Duration.ofSeconds(10);
 
+	static final String DEALT = "fault dealt: ";
+
+	static final String INJECTED = "fault injected: ";
+
 	private final Cluster cluster;
 
 	private final Timeline timeline;
@@ -63,10 +67,11 @@ final class FaultInjector {
 			this.kind = kind;
 			this.over = over;
 			this.fault = fault(kind, node, incident, duration);
-			boolean oneNode = kind == FaultKind.NODE_CUT_OFF_FROM_DATABASE;
 			this.period = FaultInjector.this.timeline.fault(kind.struckNode(node));
-			if (oneNode || kind.name().startsWith("DATABASE_")) {
-				this.databaseDown = FaultInjector.this.timeline.databaseDown(oneNode ? node : Timeline.ALL_NODES);
+			FaultInjector.this.figures.count(DEALT + kind);
+			if (kind.isOfDatabase()) {
+				this.databaseDown = FaultInjector.this.timeline
+					.databaseDown(kind.strikesOneNode() ? node : Timeline.ALL_NODES);
 			}
 		}
 
@@ -90,7 +95,7 @@ final class FaultInjector {
 		public void run() {
 			try {
 				this.fault.inject(this.over);
-				FaultInjector.this.figures.count("fault injected: " + this.kind);
+				FaultInjector.this.figures.count(INJECTED + this.kind);
 			}
 			catch (Exception ex) {
 				FaultInjector.this.figures.count("fault not injected: " + this.kind);

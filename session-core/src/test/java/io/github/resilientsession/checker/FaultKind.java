@@ -9,6 +9,8 @@ enum FaultKind {
 
 	REDIS_RESTARTED_FROM_SNAPSHOT(Target.REDIS, true), REDIS_LAGGING_REPLICA_PROMOTED(Target.REDIS, true),
 
+	REDIS_REPLICA_PROMOTED(Target.REDIS, true),
+
 	REDIS_OUT_OF_MEMORY(Target.REDIS, false), REDIS_EVICTING(Target.REDIS, false), REDIS_FLUSHED(Target.REDIS, false),
 
 	REDIS_READ_ONLY(Target.REDIS, false),
@@ -29,6 +31,8 @@ enum FaultKind {
 
 	DATABASE_DISK_FULL(Target.DATABASE, false), DATABASE_READ_ONLY(Target.DATABASE, false),
 
+	DATABASE_REPLY_CUT(Target.NETWORK, false),
+
 	NODE_CRASHED(Target.NODE, false), NODE_CUT_OFF_FROM_REDIS(Target.NODE, false),
 
 	NODE_CUT_OFF_FROM_DATABASE(Target.NODE, false);
@@ -44,10 +48,10 @@ enum FaultKind {
 
 	/**
 	 * Whether both can be injected at the same time: a server that is down or hung takes
-	 * no further orders.
+	 * no further orders, and some faults undo or prevent each other.
 	 */
 	boolean canMeet(FaultKind other) {
-		if (this == other) {
+		if (this == other || cancels(other) || other.cancels(this)) {
 			return false;
 		}
 		if (this.target != other.target) {
@@ -58,11 +62,36 @@ enum FaultKind {
 	}
 
 	/**
+	 * Memory has one limit and one policy, and a replica that is read-only is neither
+	 * flushed nor flooded.
+	 */
+	private boolean cancels(FaultKind other) {
+		return switch (this) {
+			case REDIS_OUT_OF_MEMORY -> other == REDIS_EVICTING;
+			case REDIS_READ_ONLY -> other == REDIS_FLUSHED || other == REDIS_EVICTING || other == REDIS_OUT_OF_MEMORY;
+			default -> false;
+		};
+	}
+
+	/**
+	 * Whether it makes the database unavailable to one node, or to all.
+	 */
+	boolean isOfDatabase() {
+		return this.target == Target.DATABASE || this == DATABASE_REPLY_CUT || this == NODE_CUT_OFF_FROM_DATABASE;
+	}
+
+	/**
+	 * Whether it strikes one node.
+	 */
+	boolean strikesOneNode() {
+		return this.target == Target.NODE || this.target == Target.NETWORK;
+	}
+
+	/**
 	 * The fault's name, with the node if it strikes one.
 	 */
 	String struckNode(int node) {
-		boolean one = this.target == Target.NODE || this.target == Target.NETWORK;
-		return one ? this + " " + node : toString();
+		return strikesOneNode() ? this + " " + node : toString();
 	}
 
 	private enum Target {

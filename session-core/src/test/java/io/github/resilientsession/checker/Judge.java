@@ -3,12 +3,7 @@ package io.github.resilientsession.checker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
-
-import io.github.resilientsession.record.SessionHash;
 
 /**
  * Compares what the nodes answer with what they have acknowledged. Safe for use by many
@@ -44,83 +39,89 @@ final class Judge {
 
 	private final Figures figures;
 
-	private final List<Violation> violations = new CopyOnWriteArrayList<>();
+	private final Findings findings;
 
-	private final Set<String> reported = ConcurrentHashMap.newKeySet();
-
-	Judge(Timeline timeline, Figures figures) {
+	Judge(Timeline timeline, Figures figures, Findings findings) {
 		this.timeline = timeline;
 		this.figures = figures;
+		this.findings = findings;
 	}
 
 	/**
 	 * A read found nothing.
-	 * @param blind whether the node did not get through to Redis
+	 * @param node who was asked
+	 * @param blind whether it did not get through to Redis
 	 * @param ended when it returned
 	 */
-	void absent(Life life, boolean blind, long began, long ended) {
+	void absent(Life life, int node, boolean blind, long began, long ended) {
 		if (life.isEnding() || life.isWrittenOff()) {
 			return;
 		}
-		if (this.timeline.isTakenBack(life.begun())) {
+		boolean persisted = life.wasPersisted(began);
+		if (!persisted && this.timeline.isTakenBack(life.begun())) {
 			takenBack(life, "sessions or ids created");
 			life.writeOff();
 			return;
 		}
-		if (this.timeline.couldNotKnow(life.begun(), blind, began)) {
+		if (!persisted && this.timeline.couldNotKnow(life.begun(), node, blind, began)) {
 			this.figures.count(APART + "absent");
 			return;
 		}
-		violation(ViolationKind.FALSE_LOGOUT, life, ended, ended, "the live session was reported as absent", "");
+		this.findings.violation(ViolationKind.FALSE_LOGOUT, life, ended, ended,
+				"the live session was reported as absent", "");
 		life.writeOff();
 	}
 
 	/**
 	 * A read found the session.
-	 * @param blind whether the node did not get through to Redis
+	 * @param node who was asked
+	 * @param blind whether it did not get through to Redis
 	 * @param values the attributes that it read, by name; 0 for one that is not there
 	 * @param settled whether everything had healed long before the read
 	 */
-	void found(Life life, boolean blind, long began, long ended, Function<String, Long> values, boolean settled) {
+	void found(Life life, int node, boolean blind, long began, long ended, Function<String, Long> values,
+			boolean settled) {
 		if (life.isWrittenOff()) {
 			return;
 		}
 		Ack death = life.ended();
 		if (death != null && death.at() < began) {
-			foundDead(life, blind, death, began, ended);
+			foundDead(life, node, blind, death, began, ended);
 			return;
 		}
 		for (Register register : life.session().registers()) {
 			long value = values.apply(register.name());
 			if (!register.wasAttempted(value)) {
-				violation(ViolationKind.ROLLBACK, life, began, ended,
+				this.findings.violation(ViolationKind.ROLLBACK, life, began, ended,
 						register.name() + " is " + value + ", which nobody has written", register.name() + value);
 			}
-			old(life, blind, register, value, began, ended, settled);
+			old(life, node, blind, register, value, began, ended, settled);
 		}
 	}
 
-	private void foundDead(Life life, boolean blind, Ack death, long began, long ended) {
+	private void foundDead(Life life, int node, boolean blind, Ack death, long began, long ended) {
 		if (this.timeline.isTakenBack(death)) {
 			takenBack(life, "sessions or ids ended");
 			life.writeOff();
 		}
-		else if (this.timeline.couldNotKnow(death, blind, began)) {
+		else if (this.timeline.couldNotKnow(death, node, blind, began)) {
 			this.figures.count(APART + "found after its end");
 		}
-		else if (isWithinBound(death, began, ended)) {
+		else if (isWithinBound(death, began)) {
 			this.figures.count(STALE_ENDED);
 			this.figures.highest("stale within the bound: longest, ms", (began - death.at()) / 1_000_000);
 		}
 		else {
-			violation(ViolationKind.RESURRECTION, life, began, ended,
-					"it was found " + seconds(began - death.at()) + " after the acknowledgement of its end by node "
-							+ death.node() + " (asked for at " + seconds(death.began()) + ")",
+			this.findings.violation(ViolationKind.RESURRECTION, life, began, ended,
+					"it was found " + Findings.seconds(began - death.at())
+							+ " after the acknowledgement of its end by node " + death.node() + " (asked for at "
+							+ Findings.seconds(death.began()) + ")",
 					"");
 		}
 	}
 
-	private void old(Life life, boolean blind, Register register, long value, long began, long ended, boolean settled) {
+	private void old(Life life, int node, boolean blind, Register register, long value, long began, long ended,
+			boolean settled) {
 		List<Ack> missing = new ArrayList<>(register.missing(value, began));
 		List<Ack> judged = missing.stream().filter(this.timeline::isTakenBack).toList();
 		if (!judged.isEmpty()) {
@@ -134,98 +135,36 @@ final class Judge {
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
-		long unknown = missing.stream().filter((ack) -> this.timeline.couldNotKnow(ack, blind, began)).count();
-		if (!missing.isEmpty() && unknown == missing.size()) {
-			this.figures.count(APART + "old");
-			return;
-		}
 		if (missing.isEmpty()) {
 			return;
 		}
+		missing.removeIf((ack) -> this.timeline.couldNotKnow(ack, node, blind, began));
+		if (missing.isEmpty()) {
+			this.figures.count(APART + "old");
+			return;
+		}
 		Ack oldest = missing.get(0);
-		if (!settled && isWithinBound(oldest, began, ended)) {
+		if (!settled && missing.stream().allMatch((ack) -> isWithinBound(ack, began))) {
 			this.figures.count(STALE);
 			this.figures.highest("stale within the bound: longest, ms", (began - oldest.at()) / 1_000_000);
 			return;
 		}
-		violation(settled ? ViolationKind.LOST_WRITE : ViolationKind.ROLLBACK, life, oldest.began(), ended,
+		this.findings.violation(settled ? ViolationKind.LOST_WRITE : ViolationKind.ROLLBACK, life, oldest.began(),
+				ended,
 				register.name() + " is " + value + ", but " + oldest.value() + " was acknowledged by node "
-						+ oldest.node() + " at " + seconds(oldest.at()) + ", " + seconds(began - oldest.at())
-						+ " before the read began" + (oldest.unpersisted() ? " (kept in Redis only)" : "")
+						+ oldest.node() + " at " + Findings.seconds(oldest.at()) + ", "
+						+ Findings.seconds(began - oldest.at()) + " before the read began"
+						+ (oldest.unpersisted() ? " (kept in Redis only)" : "")
 						+ ((missing.size() > 1) ? "; " + missing.size() + " acknowledged values are missing" : ""),
 				register.name());
 	}
 
-	private boolean isWithinBound(Ack ack, long began, long ended) {
-		return began - ack.at() <= STALENESS_BOUND.toNanos()
-				&& this.timeline.anyNodeWasCutOffFromRedis(ack.began(), ended);
+	private boolean isWithinBound(Ack ack, long began) {
+		return began - ack.at() <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack);
 	}
 
 	private void takenBack(Life life, String what) {
 		this.figures.count(TAKEN_BACK + what);
-	}
-
-	/**
-	 * A call took too long.
-	 */
-	void slow(Life life, String what, long began, long ended, Duration limit) {
-		violation(ViolationKind.SLOW, life, began, ended,
-				what + " took " + seconds(ended - began) + ", more than the limit of " + limit.toMillis() + " ms",
-				what + began);
-	}
-
-	void unexpected(Life life, String what, long began, long ended, Throwable failure) {
-		StackTraceElement[] trace = failure.getStackTrace();
-		violation(ViolationKind.UNEXPECTED_FAILURE, life, began, ended,
-				what + " threw " + failure + ((trace.length > 0) ? " at " + trace[0] : ""), "");
-	}
-
-	void notServed(Life life, int node, long since, long until, String last) {
-		violation(ViolationKind.NOT_SERVED, life, since, until,
-				"node " + node + " did not serve it within " + seconds(until - since) + " of the healing: " + last,
-				"" + node + since);
-	}
-
-	/**
-	 * A node does not use a store again that works.
-	 */
-	void cutOff(int node, String store, long since, long until) {
-		if (this.reported.add("cut off" + node + store + since)) {
-			this.figures.count("violations: " + ViolationKind.NOT_SERVED);
-			this.violations.add(new Violation(ViolationKind.NOT_SERVED, until,
-					"node " + node + " still cuts " + store + " off " + seconds(until - since) + " after the healing",
-					this.timeline.faultsOf(since, until), List.of()));
-		}
-	}
-
-	void keyWithoutTtl(String key) {
-		long now = this.timeline.now();
-		if (this.reported.add(ViolationKind.KEY_WITHOUT_TTL + key)) {
-			this.figures.count("violations: " + ViolationKind.KEY_WITHOUT_TTL);
-			String hash = SessionHash.of(key.substring(key.lastIndexOf(':') + 1));
-			this.violations.add(new Violation(ViolationKind.KEY_WITHOUT_TTL, now, "the key of " + hash + " has no TTL",
-					this.timeline.faultsOf(now - 2_000_000_000L, now), List.of()));
-		}
-	}
-
-	/**
-	 * Report once, however often it is seen.
-	 */
-	private void violation(ViolationKind kind, Life life, long from, long to, String what, String detail) {
-		if (!this.reported.add(kind + life.id() + detail)) {
-			return;
-		}
-		this.figures.count("violations: " + kind);
-		this.violations.add(new Violation(kind, to, "session " + SessionHash.of(life.id()) + ": " + what,
-				this.timeline.faultsOf(from - 1_000_000_000L, to), life.session().history()));
-	}
-
-	List<Violation> violations() {
-		return this.violations;
-	}
-
-	private static String seconds(long nanos) {
-		return String.format(java.util.Locale.ROOT, "%.3f s", nanos / 1e9);
 	}
 
 }

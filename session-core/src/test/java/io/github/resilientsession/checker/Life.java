@@ -12,7 +12,15 @@ final class Life {
 
 	private final Ack begun;
 
-	private volatile boolean ending;
+	/**
+	 * When somebody began to end it.
+	 */
+	private volatile long endingSince = Long.MAX_VALUE;
+
+	/**
+	 * When it was first acknowledged that the database has it.
+	 */
+	private volatile long persistedAt = Long.MAX_VALUE;
 
 	private volatile Ack ended;
 
@@ -42,23 +50,44 @@ final class Life {
 	/**
 	 * Somebody is about to end it: from now on it may be absent.
 	 */
-	void ending() {
-		this.ending = true;
+	void ending(long now) {
+		this.endingSince = now;
 	}
 
 	boolean isEnding() {
-		return this.ending;
+		return this.endingSince != Long.MAX_VALUE;
+	}
+
+	/**
+	 * Whether somebody had begun to end it at a time.
+	 */
+	boolean wasEnding(long at) {
+		return this.endingSince <= at;
 	}
 
 	/**
 	 * It turned out not to have ended, though it was tried.
 	 */
 	void goesOn() {
-		this.ending = false;
+		this.endingSince = Long.MAX_VALUE;
+	}
+
+	/**
+	 * A write was acknowledged, and not with the reserve that only Redis has it.
+	 */
+	synchronized void persisted(Ack ack) {
+		this.persistedAt = Math.min(this.persistedAt, ack.at());
+	}
+
+	/**
+	 * Whether the database had it at a time: from then on Redis may lose what it wants.
+	 */
+	boolean wasPersisted(long at) {
+		return this.persistedAt < at;
 	}
 
 	void ended(Ack ack) {
-		this.ending = true;
+		this.endingSince = Math.min(this.endingSince, ack.began());
 		this.ended = ack;
 	}
 

@@ -31,6 +31,7 @@ final class NodeFaults {
 			case NODE_CUT_OFF_FROM_REDIS -> RedisFaults.fault((over) -> cutOff(redis, silently), redis::heal);
 			case NODE_CUT_OFF_FROM_DATABASE -> RedisFaults.fault((over) -> cutOff(database, silently), database::heal);
 			case REDIS_REPLY_CUT -> RedisFaults.fault((over) -> cutReplies(redis, over), redis::heal);
+			case DATABASE_REPLY_CUT -> RedisFaults.fault((over) -> cutReplies(database, over), database::heal);
 			case NETWORK_SLOW -> RedisFaults.fault((over) -> {
 				redis.delay(SLOW_ONE_WAY);
 				database.delay(SLOW_ONE_WAY);
@@ -53,11 +54,17 @@ final class NodeFaults {
 
 	private static void cutReplies(Wire wire, CountDownLatch over) throws InterruptedException {
 		int bytes = 0;
-		do {
+		boolean cut = false;
+		boolean goesOn = true;
+		while (goesOn) {
 			wire.cutMidReply(bytes);
 			bytes = (bytes + 3) % 20;
+			goesOn = !over.await(400, TimeUnit.MILLISECONDS);
+			cut |= wire.replyWasCut();
 		}
-		while (!over.await(400, TimeUnit.MILLISECONDS));
+		if (!cut) {
+			throw new IllegalStateException("No reply came that could have been cut");
+		}
 	}
 
 }

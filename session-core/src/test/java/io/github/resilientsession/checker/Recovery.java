@@ -24,7 +24,7 @@ final class Recovery {
 
 	private final Timeline timeline;
 
-	private final Judge judge;
+	private final Findings findings;
 
 	private final Figures figures;
 
@@ -32,10 +32,11 @@ final class Recovery {
 
 	private final Graveyard graveyard;
 
-	Recovery(Cluster cluster, Timeline timeline, Judge judge, Figures figures, Client client, Graveyard graveyard) {
+	Recovery(Cluster cluster, Timeline timeline, Findings findings, Figures figures, Client client,
+			Graveyard graveyard) {
 		this.cluster = cluster;
 		this.timeline = timeline;
-		this.judge = judge;
+		this.findings = findings;
 		this.figures = figures;
 		this.client = client;
 		this.graveyard = graveyard;
@@ -74,7 +75,7 @@ final class Recovery {
 		boolean redis = !found.redisIsCutOff();
 		boolean database = !found.durableIsCutOff();
 		if (late && !(redis && database)) {
-			this.judge.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
+			this.findings.cutOff(node, redis ? "the database" : "Redis", healed, this.timeline.now());
 		}
 		return redis && database;
 	}
@@ -89,7 +90,8 @@ final class Recovery {
 				return true;
 			}
 			if (late) {
-				this.judge.notServed(life, 0, healed, this.timeline.now(), "whether it was ended cannot be found out");
+				this.findings.notServed(life, 0, healed, this.timeline.now(),
+						"whether it was ended cannot be found out");
 				life.writeOff();
 				session.live(life);
 			}
@@ -106,7 +108,7 @@ final class Recovery {
 				else if (session.isLive() && session.current() == life) {
 					everywhere = false;
 					if (late) {
-						this.judge.notServed(life, node, healed, this.timeline.now(), outcome.toString());
+						this.findings.notServed(life, node, healed, this.timeline.now(), outcome.toString());
 					}
 				}
 			}
@@ -138,7 +140,7 @@ final class Recovery {
 			life.goesOn();
 			session.live(life);
 			if (perhaps != null) {
-				perhaps.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
+				perhaps.ended(foundOut(perhaps.begun().node()));
 				this.graveyard.add(perhaps);
 			}
 			this.figures.count("in doubt: had not ended");
@@ -155,11 +157,20 @@ final class Recovery {
 				return false;
 			}
 		}
-		life.ended(new Ack(0, node, this.timeline.now(), this.timeline.now(), false, false));
+		life.ended(foundOut(node));
 		this.graveyard.add(life);
 		session.live((perhaps != null) ? perhaps : life);
 		this.figures.count("in doubt: had ended");
 		return true;
+	}
+
+	/**
+	 * Who refused the end or the change of id may not have got through to Redis, so that
+	 * the bound of staleness begins when it is found out what came of it.
+	 */
+	private Ack foundOut(int node) {
+		long now = this.timeline.now();
+		return new Ack(0, node, now, now, false, true);
 	}
 
 	private static long probeOf(Answer answer, ClientSession session) {

@@ -46,6 +46,8 @@ final class RedisFaults {
 			});
 			case REDIS_LAGGING_REPLICA_PROMOTED -> fault(this::promoteLaggingReplica, () -> {
 			});
+			case REDIS_REPLICA_PROMOTED -> fault((over) -> promoteReplica(), () -> {
+			});
 			case REDIS_OUT_OF_MEMORY -> fault((over) -> configure("maxmemory", "1"), () -> configure("maxmemory", "0"));
 			case REDIS_EVICTING -> fault(this::flood, this::endFlood);
 			case REDIS_FLUSHED ->
@@ -112,22 +114,35 @@ final class RedisFaults {
 	}
 
 	/**
+	 * A replica follows until its master dies. Replication is asynchronous: what the
+	 * master acknowledges in its last moments may be lost with it.
+	 */
+	private void promoteReplica() {
+		RedisServer master = redis();
+		RedisServer replica = RedisServer.start();
+		replica.replicaOf(master);
+		long writtenAfter = this.timeline.now();
+		replica.awaitReplicated(master);
+		Timeline.Loss lost = this.timeline.redisLoses(writtenAfter);
+		master.kill();
+		replica.promote();
+		this.cluster.promote(replica);
+		lost.end();
+	}
+
+	/**
 	 * Foreign keys without end, in a memory that has room for few.
 	 */
 	private void flood(CountDownLatch over) throws InterruptedException {
 		Timeline.Loss lost = this.timeline.redisLoses(Long.MIN_VALUE);
 		try {
+			long used = number("memory", "used_memory:");
 			this.cluster.administer((redis) -> {
-				long used = redis.info("memory")
-					.lines()
-					.filter((line) -> line.startsWith("used_memory:"))
-					.mapToLong((line) -> Long.parseLong(line.substring("used_memory:".length()).trim()))
-					.findFirst()
-					.orElseThrow();
 				redis.configSet("maxmemory-policy", "allkeys-lru");
 				redis.configSet("maxmemory", Long.toString(used + 200_000));
 				return true;
 			});
+			long evicted = evictedKeys();
 			String kilobyte = "x".repeat(1_000);
 			for (int i = 0; over.getCount() > 0; i++) {
 				String prefix = "foreign:" + i + ":";
@@ -144,10 +159,26 @@ final class RedisFaults {
 				}
 				over.await(50, TimeUnit.MILLISECONDS);
 			}
+			if (evictedKeys() == evicted) {
+				throw new IllegalStateException("Nothing was evicted");
+			}
 		}
 		finally {
 			lost.end();
 		}
+	}
+
+	private long evictedKeys() {
+		return number("stats", "evicted_keys:");
+	}
+
+	private long number(String section, String field) {
+		return this.cluster.administer((redis) -> redis.info(section)
+			.lines()
+			.filter((line) -> line.startsWith(field))
+			.mapToLong((line) -> Long.parseLong(line.substring(field.length()).trim()))
+			.findFirst()
+			.orElseThrow());
 	}
 
 	private void endFlood() {

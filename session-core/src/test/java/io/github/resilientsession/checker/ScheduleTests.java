@@ -22,7 +22,7 @@ class ScheduleTests {
 	@Test
 	void everyKindOfFault_comesWithinOneDealAndAHalf() {
 		Set<FaultKind> seen = EnumSet.noneOf(FaultKind.class);
-		incidents(7).stream().limit(18).forEach((incident) -> {
+		incidents(7).stream().limit(20).forEach((incident) -> {
 			seen.add(incident.first());
 			seen.add(incident.second());
 		});
@@ -34,6 +34,15 @@ class ScheduleTests {
 		assertThat(incidents(11)).allMatch((incident) -> incident.first().canMeet(incident.second()))
 			.allMatch((incident) -> incident.firstNode() != incident.secondNode())
 			.allMatch((incident) -> incident.secondAfter().compareTo(incident.duration()) < 0);
+	}
+
+	@Test
+	void faultsThatCancelEachOtherOut_neverMeet() {
+		assertThat(FaultKind.REDIS_OUT_OF_MEMORY.canMeet(FaultKind.REDIS_EVICTING)).isFalse();
+		assertThat(FaultKind.REDIS_EVICTING.canMeet(FaultKind.REDIS_OUT_OF_MEMORY)).isFalse();
+		assertThat(FaultKind.REDIS_READ_ONLY.canMeet(FaultKind.REDIS_FLUSHED)).isFalse();
+		assertThat(FaultKind.REDIS_FLUSHED.canMeet(FaultKind.REDIS_READ_ONLY)).isFalse();
+		assertThat(FaultKind.REDIS_READ_ONLY.canMeet(FaultKind.DATABASE_KILLED)).isTrue();
 	}
 
 	private static List<Incident> incidents(long seed) {

@@ -33,6 +33,8 @@ final class Timeline {
 
 	private final List<Period> databaseDown = new CopyOnWriteArrayList<>();
 
+	private final List<Crash> crashes = new CopyOnWriteArrayList<>();
+
 	private final List<Loss> losses = new CopyOnWriteArrayList<>();
 
 	long now() {
@@ -45,6 +47,13 @@ final class Timeline {
 
 	Period redisCutOff(int node) {
 		return open(this.redisCutOff, node, "Redis cut off");
+	}
+
+	/**
+	 * A node is killed, and forgets everything.
+	 */
+	void crashed(int node) {
+		this.crashes.add(new Crash(node, now()));
 	}
 
 	Period databaseDown(int node) {
@@ -67,11 +76,12 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether the stated bound for stale reads applies: between the write and the read, a
-	 * node did not talk to Redis.
+	 * Whether the stated bound for stale reads applies: the node that gave the
+	 * acknowledgement did not talk to Redis meanwhile.
 	 */
-	boolean anyNodeWasCutOffFromRedis(long from, long to) {
-		return this.redisCutOff.stream().anyMatch((period) -> period.meets(from, to));
+	boolean wasCutOffFromRedis(Ack ack) {
+		return ack.blind() || this.redisCutOff.stream()
+			.anyMatch((period) -> period.concerns(ack.node()) && period.meets(ack.began(), ack.at()));
 	}
 
 	/**
@@ -88,12 +98,15 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether one who did not get through to Redis could not know of an acknowledgement,
-	 * by the stated limit: the node that gave it had kept it in Redis only, and it was
-	 * not persisted yet.
+	 * Whether a node that did not get through to Redis could not know of an
+	 * acknowledgement, by the stated limit: another node had given it and kept it in
+	 * Redis only, and it was not persisted yet. A node that was killed in between counts
+	 * as another.
 	 */
-	boolean couldNotKnow(Ack ack, boolean blind, long at) {
-		return blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
+	boolean couldNotKnow(Ack ack, int node, boolean blind, long at) {
+		boolean other = node != ack.node() || this.crashes.stream()
+			.anyMatch((crash) -> crash.node == node && crash.at >= ack.began() && crash.at <= at);
+		return other && blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
 	}
 
 	/**
@@ -103,7 +116,8 @@ final class Timeline {
 	 */
 	boolean mayBeOverwritten(Ack ack, List<Ack> earlier) {
 		return earlier.stream()
-			.anyMatch((other) -> other.value() < ack.value() && couldNotKnow(other, ack.blind(), ack.began()));
+			.anyMatch((other) -> other.value() < ack.value()
+					&& couldNotKnow(other, ack.node(), ack.blind(), ack.began()));
 	}
 
 	private long databaseBack(Ack ack) {
@@ -112,8 +126,7 @@ final class Timeline {
 		while (moved) {
 			moved = false;
 			for (Period period : this.databaseDown) {
-				boolean concerns = period.node == ALL_NODES || period.node == ack.node();
-				if (concerns && period.from <= back && period.to > back) {
+				if (period.concerns(ack.node()) && period.from <= back && period.to > back) {
 					back = period.to;
 					moved = true;
 				}
@@ -167,6 +180,10 @@ final class Timeline {
 			this.to = now();
 		}
 
+		private boolean concerns(int other) {
+			return this.node == ALL_NODES || this.node == other;
+		}
+
 		private boolean meets(long otherFrom, long otherTo) {
 			return this.from <= otherTo && this.to >= otherFrom;
 		}
@@ -177,6 +194,10 @@ final class Timeline {
 			String where = (this.node == ALL_NODES) ? "" : " on node " + this.node;
 			return String.format(Locale.ROOT, "%s%s from %.3f to %s", this.what, where, this.from / 1e9, end);
 		}
+
+	}
+
+	private record Crash(int node, long at) {
 
 	}
 

@@ -23,9 +23,11 @@ final class TtlScan implements AutoCloseable {
 			return answer
 			""";
 
+	static final String SCANS = "scans for keys without TTL";
+
 	private final Cluster cluster;
 
-	private final Judge judge;
+	private final Findings findings;
 
 	private final Figures figures;
 
@@ -33,9 +35,9 @@ final class TtlScan implements AutoCloseable {
 
 	private final Thread thread = new Thread(this::run, "ttl-scan");
 
-	TtlScan(Cluster cluster, Judge judge, Figures figures) {
+	TtlScan(Cluster cluster, Findings findings, Figures figures) {
 		this.cluster = cluster;
-		this.judge = judge;
+		this.findings = findings;
 		this.figures = figures;
 	}
 
@@ -48,10 +50,13 @@ final class TtlScan implements AutoCloseable {
 			while (!this.closed.await(250, TimeUnit.MILLISECONDS)) {
 				try {
 					scan();
-					this.figures.count("scans for keys without TTL");
+					this.figures.count(SCANS);
 				}
 				catch (RedisException ex) {
 					// Redis is down, hung, or does not let us in.
+				}
+				catch (RuntimeException ex) {
+					this.findings.scanFailed(ex);
 				}
 			}
 		}
@@ -66,7 +71,7 @@ final class TtlScan implements AutoCloseable {
 			do {
 				List<Object> page = redis.eval(SCRIPT, ScriptOutputType.MULTI, new String[0], cursor);
 				cursor = (String) page.get(0);
-				page.stream().skip(1).forEach((key) -> this.judge.keyWithoutTtl((String) key));
+				page.stream().skip(1).forEach((key) -> this.findings.keyWithoutTtl((String) key));
 			}
 			while (!"0".equals(cursor) && this.closed.getCount() > 0);
 			return true;

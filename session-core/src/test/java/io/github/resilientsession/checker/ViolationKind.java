@@ -42,6 +42,12 @@ enum ViolationKind {
 	NOT_SERVED,
 
 	/**
+	 * The stores did not agree within the healing time, or a node did not know that they
+	 * do.
+	 */
+	NOT_CONVERGED,
+
+	/**
 	 * A node threw something that no application expects.
 	 */
 	UNEXPECTED_FAILURE
