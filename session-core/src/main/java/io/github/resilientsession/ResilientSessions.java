@@ -141,8 +141,8 @@ public final class ResilientSessions implements AutoCloseable {
 		// for.
 		this.expiry = new BackgroundThread("resilient-session-expiry", "Expiring sessions", settings.expiryInterval(),
 				expiry::run);
-		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, settings.resync(),
-				newToken(), this.redisProber::wake, clock);
+		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, rebuilds,
+				settings.resync(), newToken(), this.redisProber::wake, clock);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),
 				(name) -> this.durableCircuit.call(() -> durable.findByPrincipalName(name)), codec,
 				settings.repository(), clock, listener);

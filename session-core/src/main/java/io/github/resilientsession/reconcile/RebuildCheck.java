@@ -100,7 +100,12 @@ public final class RebuildCheck implements RebuildWatch {
 		while (batch.size() == BATCH);
 	}
 
-	private void check(List<SessionRecord> batch) {
+	/**
+	 * Discard those copies that are older than their rows.
+	 * @param batch copies that were put
+	 * @throws TierUnavailableException if a store failed
+	 */
+	void check(List<SessionRecord> batch) {
 		if (batch.isEmpty()) {
 			return;
 		}

@@ -2,27 +2,14 @@ package io.github.resilientsession.reconcile;
 
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.stream.IntStream;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.RecentPage;
-import io.github.resilientsession.durable.RowVersion;
 import io.github.resilientsession.flow.BatchLoader;
-import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.SessionFlow;
-import io.github.resilientsession.flow.WritePath;
-import io.github.resilientsession.record.Lookup;
-import io.github.resilientsession.record.SessionRecord;
-import io.github.resilientsession.record.SessionHash;
-import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyPage;
-import io.github.resilientsession.redis.CopyState;
 import io.github.resilientsession.redis.Heartbeat;
 import io.github.resilientsession.redis.RedisTier;
 import org.slf4j.Logger;
@@ -84,12 +71,6 @@ public final class Resync implements AutoCloseable {
 	 */
 	private static final int SESSIONS = 100;
 
-	/**
-	 * How many bytes of sessions to put back with one round trip at most, unless one
-	 * takes more, so that it ends within the time limit.
-	 */
-	private static final long PORTION_BYTES = 1 << 20;
-
 	private static final Logger logger = LoggerFactory.getLogger(Resync.class);
 
 	private final RedisTier redis;
@@ -102,9 +83,9 @@ public final class Resync implements AutoCloseable {
 
 	private final BatchLoader loader;
 
-	private final Convergence convergence;
+	private final CopyComparison comparison;
 
-	private final WritePath writePath;
+	private final Refill refill;
 
 	private final ResyncSettings settings;
 
@@ -130,14 +111,16 @@ public final class Resync implements AutoCloseable {
 	 * @param agreed run when all copies agree
 	 */
 	public Resync(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			SessionFlow flow, ResyncSettings settings, String owner, Runnable agreed, Clock clock) {
+			SessionFlow flow, RebuildCheck rebuilds, ResyncSettings settings, String owner, Runnable agreed,
+			Clock clock) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.loader = flow.loader();
-		this.convergence = flow.convergence();
-		this.writePath = flow.writePath();
+		this.comparison = new CopyComparison(redis, redisCircuit, durable, durableCircuit, flow.convergence(),
+				flow.writePath());
+		this.refill = new Refill(redis, redisCircuit, rebuilds, settings.memoryHeadroom());
 		this.settings = settings;
 		this.owner = owner;
 		this.agreed = agreed;
@@ -220,7 +203,7 @@ public final class Resync implements AutoCloseable {
 			}
 			String at = cursor;
 			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, KEYS));
-			long repaired = page.ids().isEmpty() ? 0 : compare(page.ids());
+			long repaired = page.ids().isEmpty() ? 0 : this.comparison.compare(page.ids());
 			cursor = page.cursor();
 			this.progress = this.progress.plusCompared(page.ids().size(), repaired);
 			renew(from.at(cursor, this.clock.millis()).text());
@@ -238,107 +221,6 @@ public final class Resync implements AutoCloseable {
 	}
 
 	/**
-	 * Compare copies with their rows.
-	 * @return how many differed
-	 */
-	private long compare(List<String> ids) {
-		// Copies first: what is written meanwhile can only look older than its row.
-		Map<String, CopyState> copies = this.redisCircuit.call(() -> this.redis.states(ids));
-		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
-		Map<String, Long> ended = new HashMap<>();
-		List<String> older = new ArrayList<>();
-		long repaired = 0;
-		for (Map.Entry<String, CopyState> entry : copies.entrySet()) {
-			String id = entry.getKey();
-			CopyState copy = entry.getValue();
-			RowVersion row = rows.get(id);
-			if (copy.unpersisted()) {
-				if (!persist(id) && row != null) {
-					older.add(id);
-				}
-				repaired++;
-			}
-			else if (!copy.isTombstone()) {
-				if (row == null) {
-					repaired += discardUnknown(id, copy) ? 1 : 0;
-				}
-				else if (row.ended()) {
-					ended.put(id, row.version());
-				}
-				else if (row.version() > copy.version()) {
-					older.add(id);
-				}
-			}
-		}
-		this.redisCircuit.write(() -> this.redis.endAll(ended));
-		converge(older);
-		return repaired + ended.size() + older.size();
-	}
-
-	/**
-	 * One session that cannot be persisted must not keep all others from being trusted.
-	 */
-	private boolean persist(String id) {
-		try {
-			this.writePath.persist(id);
-			return true;
-		}
-		catch (TierUnavailableException ex) {
-			if (this.redisCircuit.isOpen() || this.durableCircuit.isOpen()) {
-				throw ex;
-			}
-			logger.debug("Session {} could not be persisted", SessionHash.of(id), ex);
-			return false;
-		}
-	}
-
-	/**
-	 * A copy with a version but without a row is of a session that ended so long ago that
-	 * its row is gone. One without a version was created by plain Spring Session.
-	 */
-	private boolean discardUnknown(String id, CopyState copy) {
-		if (copy.version() == 0) {
-			return false;
-		}
-		this.redisCircuit.write(() -> {
-			if (this.redis.find(id) instanceof Lookup.Hit hit && hit.session().version() == copy.version()
-					&& hit.session().unpersisted().isEmpty()) {
-				this.redis.discard(hit.session());
-			}
-		});
-		return true;
-	}
-
-	private void converge(List<String> ids) {
-		for (int start = 0; start < ids.size(); start += SESSIONS) {
-			convergePart(ids.subList(start, Math.min(start + SESSIONS, ids.size())));
-		}
-	}
-
-	private void convergePart(List<String> ids) {
-		Map<String, Lookup> rows = this.durableCircuit.call(() -> this.durable.load(ids));
-		rows.forEach((id, row) -> {
-			if (row instanceof Lookup.Hit hit) {
-				this.redisCircuit.call(() -> this.convergence.convergeOrHide(hit.session()));
-			}
-			else if (row instanceof Lookup.Expired expired) {
-				this.redisCircuit.call(() -> this.convergence.convergeOrHide(expired.session()));
-			}
-			else if (row instanceof Lookup.Ended) {
-				this.redisCircuit.write(() -> this.redis.end(id, 1));
-			}
-			else {
-				// The row cannot be read: nor may its older copy be.
-				this.redisCircuit.write(() -> {
-					if (this.redis.find(id) instanceof Lookup.Hit hit) {
-						this.redis.discard(hit.session());
-					}
-				});
-			}
-		});
-	}
-
-	/**
 	 * Put sessions back that Redis has lost.
 	 */
 	private void warmUp() throws InterruptedException {
@@ -349,7 +231,7 @@ public final class Resync implements AutoCloseable {
 			giveWay();
 			RecentPage.Position from = position;
 			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, SESSIONS));
-			if (!putBack(page.sessions())) {
+			if (!this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put))) {
 				logger.info(
 						"Stopped putting sessions back into Redis after {}: more would leave less than {} of its memory "
 								+ "free. The others come back when they are used.",
@@ -364,67 +246,6 @@ public final class Resync implements AutoCloseable {
 		if (this.progress.putBack() > 0) {
 			logger.info("Put {} sessions back into Redis.", this.progress.putBack());
 		}
-	}
-
-	/**
-	 * Put sessions back for which there is memory to spare.
-	 * @return whether that was all of them
-	 */
-	private boolean putBack(List<SessionRecord> sessions) {
-		int put = 0;
-		while (put < sessions.size()) {
-			// Asked anew for each portion, since users fill the same memory meanwhile.
-			long left = this.redisCircuit.call(() -> this.redis.memoryLeft(this.settings.memoryHeadroom()));
-			int end = endOfPortion(sessions, put, left);
-			if (end == put) {
-				return false;
-			}
-			List<SessionRecord> portion = sessions.subList(put, end);
-			put = end;
-			List<CopyOutcome> found = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(portion));
-			List<SessionRecord> done = IntStream.range(0, portion.size())
-				.filter((i) -> found.get(i).status() == CopyOutcome.Status.DONE)
-				.mapToObj(portion::get)
-				.toList();
-			discardOlder(done);
-			this.progress = this.progress.plusPutBack(done.size());
-		}
-		return true;
-	}
-
-	/**
-	 * What was put back may have changed or ended since it was loaded, and Redis have
-	 * lost what said so.
-	 */
-	private void discardOlder(List<SessionRecord> copies) {
-		Map<String, RowVersion> rows = this.durableCircuit
-			.call(() -> this.durable.versions(copies.stream().map(SessionRecord::id).toList()));
-		for (SessionRecord copy : copies) {
-			RowVersion row = rows.get(copy.id());
-			if (row == null || row.ended() || row.version() > copy.version()) {
-				this.redisCircuit.write(() -> this.redis.discard(copy));
-			}
-		}
-	}
-
-	private static int endOfPortion(List<SessionRecord> sessions, int start, long left) {
-		int end = start;
-		long bytes = 0;
-		while (end < sessions.size()) {
-			bytes += memoryFor(sessions.get(end));
-			if (bytes > left || (bytes > PORTION_BYTES && end > start)) {
-				return end;
-			}
-			end++;
-		}
-		return end;
-	}
-
-	/**
-	 * Rather more than a copy takes, since memory is given in steps.
-	 */
-	private static long memoryFor(SessionRecord session) {
-		return session.attributeBytes() + session.attributeBytes() / 4 + 1_024 + 64L * session.attributes().size();
 	}
 
 	/**
