@@ -9,6 +9,7 @@ import io.github.resilientsession.ResilientSession;
 import io.github.resilientsession.ResilientSessionRepository;
 import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.SessionStoreUnavailableException;
+import io.github.resilientsession.checker.Life.LastAccess;
 import io.github.resilientsession.record.SessionHash;
 
 /**
@@ -81,6 +82,9 @@ final class Client {
 			record(life, "read", node, began, ended, values.toString());
 			this.judge.found(life, node, NodeWatch.wasBlind(), began, ended, (attribute) -> value(session, attribute),
 					settled);
+			if (!NodeWatch.wasBlind() && !settled) {
+				this.judge.lastAccess(life, new LastAccess(session.getLastAccessedTime().toEpochMilli(), began, ended));
+			}
 			return new Answer(Outcome.DONE, session);
 		}
 		catch (RuntimeException ex) {
@@ -98,20 +102,23 @@ final class Client {
 	 */
 	Outcome write(Life life, int node, ResilientSession session, Register register) {
 		long value = register.attempt();
-		session.setAttribute(register.name(), value);
+		session.setAttribute(register.name(), register.removes(value) ? null : value);
 		session.setLastAccessedTime(this.cluster.clock(node).instant());
-		return call(life, "write " + value, node, Limits.WRITE, (repository) -> repository.save(session), (ack) -> {
-			if (life.wasEnding(ack.at())) {
-				// Dropped, perhaps: whoever ends a session ends what others do with it.
-				this.figures.count("acknowledged while the session ended");
-			}
-			else {
-				if (!ack.unpersisted()) {
-					life.persisted(ack);
-				}
-				register.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
-			}
-		});
+		return call(life, "write " + register.name() + "=" + value, node, Limits.WRITE,
+				(repository) -> repository.save(session), (ack) -> {
+					if (life.wasEnding(ack.at())) {
+						// Dropped, perhaps: whoever ends a session ends what others do
+						// with it.
+						this.figures.count("acknowledged while the session ended");
+					}
+					else {
+						if (!ack.unpersisted()) {
+							life.persisted(ack);
+						}
+						register
+							.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
+					}
+				});
 	}
 
 	/**

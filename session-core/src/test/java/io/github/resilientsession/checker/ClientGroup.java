@@ -78,7 +78,7 @@ final class ClientGroup {
 			bury(life, client.changeId(life, node, answer.session(), pause(random)));
 		}
 		else if (random.nextInt(100) < 55) {
-			client.write(life, node, answer.session(), life.session().register(member));
+			client.write(life, node, answer.session(), life.session().register(member, random));
 		}
 		else {
 			client.touch(life, node, answer.session());

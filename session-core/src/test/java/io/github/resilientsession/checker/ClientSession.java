@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Random;
 
 /**
  * What the clients that share a session know of it: its lives under one id after the
@@ -14,6 +15,12 @@ final class ClientSession {
 	private static final int REMEMBERED = 60;
 
 	private final List<Register> registers = new ArrayList<>();
+
+	private final Register removed = new Register("removed", Register.Kind.REMOVED_EVERY_OTHER_TIME);
+
+	private final Register shared = new Register("shared", Register.Kind.SHARED);
+
+	private final int writers;
 
 	private final Deque<Operation> history = new ArrayDeque<>();
 
@@ -27,23 +34,33 @@ final class ClientSession {
 	private volatile boolean inDoubt;
 
 	ClientSession(int writers) {
+		this.writers = writers;
 		for (int i = 0; i <= writers; i++) {
-			this.registers.add(new Register("counter" + i));
+			this.registers.add(new Register("counter" + i, Register.Kind.SINGLE_WRITER));
 		}
+		this.registers.add(this.removed);
+		this.registers.add(this.shared);
 	}
 
 	/**
-	 * The attribute of a writer.
+	 * An attribute that a writer writes: its own mostly, for the first two now and then
+	 * the one that they share, for the last one that is removed every other time.
 	 */
-	Register register(int writer) {
-		return this.registers.get(writer);
+	Register register(int writer, Random random) {
+		if (random.nextInt(3) > 0) {
+			return this.registers.get(writer);
+		}
+		if (writer < 2) {
+			return this.shared;
+		}
+		return (writer == this.writers - 1) ? this.removed : this.registers.get(writer);
 	}
 
 	/**
 	 * The attribute that is written only to find out whether the session lives.
 	 */
 	Register probe() {
-		return this.registers.get(this.registers.size() - 1);
+		return this.registers.get(this.writers);
 	}
 
 	List<Register> registers() {

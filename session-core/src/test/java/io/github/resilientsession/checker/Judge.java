@@ -5,16 +5,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
+import io.github.resilientsession.checker.Life.LastAccess;
+
 /**
  * Compares what the nodes answer with what they have acknowledged. Safe for use by many
  * threads.
  * <p>
- * The rules. Every attribute has one writer, who counts upwards. Once a value is
+ * The rules. Every attribute but one has one writer, who counts upwards. Once a value is
  * acknowledged, a read that begins later must see it or a higher one, and never one that
- * nobody tried to write. A write that failed, or that overlaps with the end of its
- * session, is in doubt: it may be seen or not, now and later. An id that was acknowledged
- * to be dead must not be found by a read that begins later; a session that nobody has
- * begun to end must not be absent. What a node refuses with "unavailable" is allowed.
+ * nobody tried to write. Of the attribute with two writers, no value must be seen that
+ * was overwritten by a write which began after its acknowledgement. A write that failed,
+ * or that overlaps with the end of its session, is in doubt: it may be seen or not, now
+ * and later. An id that was acknowledged to be dead must not be found by a read that
+ * begins later; a session that nobody has begun to end must not be absent. What a node
+ * refuses with "unavailable" is allowed.
  */
 final class Judge {
 
@@ -90,12 +94,28 @@ final class Judge {
 			return;
 		}
 		for (Register register : life.session().registers()) {
-			long value = values.apply(register.name());
-			if (!register.wasAttempted(value)) {
+			long stored = values.apply(register.name());
+			if (!register.wasAttempted(stored)) {
 				this.findings.violation(ViolationKind.ROLLBACK, life, began, ended,
-						register.name() + " is " + value + ", which nobody has written", register.name() + value);
+						register.name() + " is " + stored + ", which nobody has written", register.name() + stored);
 			}
-			old(life, node, blind, register, value, began, ended, settled);
+			old(life, node, blind, register, register.seen(stored), began, ended, settled);
+		}
+	}
+
+	/**
+	 * A read has seen a last access. It never moves backwards, unless Redis lost a later
+	 * one that the database is told of in time for the session to live on.
+	 */
+	void lastAccess(Life life, LastAccess seen) {
+		LastAccess before = life.seen(seen);
+		if (seen.millis() < before.millis() && before.ended() < seen.began()
+				&& this.timeline.redisWasWhole(before.began() - STALENESS_BOUND.toNanos(), seen.ended())) {
+			this.findings
+				.violation(ViolationKind.ROLLBACK, life, before.began(), seen.ended(),
+						"the last access is " + (before.millis() - seen.millis())
+								+ " ms before the one that a read saw at " + Findings.seconds(before.ended()),
+						"last access");
 		}
 	}
 
@@ -130,7 +150,7 @@ final class Judge {
 			missing.removeAll(judged);
 		}
 		List<Ack> overwritten = missing.stream()
-			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.acks()))
+			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.overwriting(value)))
 			.toList();
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));

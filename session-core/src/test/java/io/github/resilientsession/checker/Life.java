@@ -24,6 +24,8 @@ final class Life {
 
 	private volatile Ack ended;
 
+	private LastAccess lastAccess = new LastAccess(0, 0, 0);
+
 	/**
 	 * Judged already: nothing is expected of this id any more.
 	 */
@@ -98,12 +100,35 @@ final class Life {
 		return this.ended;
 	}
 
+	/**
+	 * Keep the latest access that a read has seen.
+	 * @return what was kept before
+	 */
+	synchronized LastAccess seen(LastAccess seen) {
+		LastAccess before = this.lastAccess;
+		if (seen.millis() > before.millis()) {
+			this.lastAccess = seen;
+		}
+		return before;
+	}
+
 	void writeOff() {
 		this.writtenOff = true;
 	}
 
 	boolean isWrittenOff() {
 		return this.writtenOff;
+	}
+
+	/**
+	 * A last access, as a read has seen it.
+	 *
+	 * @param millis since the epoch
+	 * @param began when the read began
+	 * @param ended when it returned
+	 */
+	record LastAccess(long millis, long began, long ended) {
+
 	}
 
 }

@@ -6,8 +6,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * An attribute with a single writer, who counts upwards: so whoever reads it can be
- * judged by comparing two numbers.
+ * An attribute whose values count upwards in the order in which their writes begin. With
+ * a single writer, whoever reads it can be judged by comparing two numbers.
  */
 final class Register {
 
@@ -18,12 +18,15 @@ final class Register {
 
 	private final String name;
 
+	private final Kind kind;
+
 	private long attempted;
 
 	private final Deque<Ack> acks = new ArrayDeque<>();
 
-	Register(String name) {
+	Register(String name, Kind kind) {
 		this.name = name;
+		this.kind = kind;
 	}
 
 	String name() {
@@ -38,6 +41,29 @@ final class Register {
 		return ++this.attempted;
 	}
 
+	/**
+	 * Whether a value is written by removing the attribute.
+	 */
+	boolean removes(long value) {
+		return this.kind == Kind.REMOVED_EVERY_OTHER_TIME && value % 2 == 0;
+	}
+
+	/**
+	 * The value that a reader has seen.
+	 * @param stored what the attribute holds, or 0 without the attribute. Of the removals
+	 * that may have been seen then, the last one is given.
+	 */
+	synchronized long seen(long stored) {
+		return (stored == 0 && removes(0)) ? this.attempted - this.attempted % 2 : stored;
+	}
+
+	/**
+	 * Whether an attribute may ever hold this; 0 stands for none.
+	 */
+	synchronized boolean wasAttempted(long stored) {
+		return stored == 0 || (stored <= this.attempted && !removes(stored));
+	}
+
 	synchronized void acknowledged(Ack ack) {
 		this.acks.addLast(ack);
 		if (this.acks.size() > REMEMBERED) {
@@ -47,26 +73,36 @@ final class Register {
 
 	/**
 	 * Acknowledgements that a read which began at a time should have seen, but did not.
+	 * Of two writers, one overwrites the other for certain only if it began after the
+	 * other was acknowledged; a value that was never acknowledged may come at any time.
 	 */
 	synchronized List<Ack> missing(long read, long readBegan) {
+		long since = (this.kind == Kind.SHARED) ? acknowledgedAt(read) : Long.MIN_VALUE;
 		List<Ack> missing = new ArrayList<>();
 		for (Ack ack : this.acks) {
-			if (ack.value() > read && ack.at() < readBegan) {
+			if (ack.value() > read && ack.began() > since && ack.at() < readBegan) {
 				missing.add(ack);
 			}
 		}
 		return missing;
 	}
 
-	/**
-	 * All that is remembered.
-	 */
-	synchronized List<Ack> acks() {
-		return List.copyOf(this.acks);
+	private long acknowledgedAt(long value) {
+		if (value == 0) {
+			return Long.MIN_VALUE;
+		}
+		return this.acks.stream()
+			.filter((ack) -> ack.value() == value)
+			.mapToLong(Ack::at)
+			.findFirst()
+			.orElse(Long.MAX_VALUE);
 	}
 
-	synchronized boolean wasAttempted(long value) {
-		return value <= this.attempted;
+	/**
+	 * The acknowledgements that may have put a value in the place of a later one.
+	 */
+	synchronized List<Ack> overwriting(long read) {
+		return this.acks.stream().filter((ack) -> this.kind != Kind.SHARED || ack.value() == read).toList();
 	}
 
 	/**
@@ -74,6 +110,25 @@ final class Register {
 	 */
 	synchronized void forget(List<Ack> judged) {
 		this.acks.removeAll(judged);
+	}
+
+	/**
+	 * How an attribute is used.
+	 */
+	enum Kind {
+
+		SINGLE_WRITER,
+
+		/**
+		 * By its single writer: even values are none.
+		 */
+		REMOVED_EVERY_OTHER_TIME,
+
+		/**
+		 * By two clients: the last one wins.
+		 */
+		SHARED
+
 	}
 
 }

@@ -85,6 +85,15 @@ final class Timeline {
 	}
 
 	/**
+	 * Whether every node that ran used one and the same Redis throughout, which lost
+	 * nothing.
+	 */
+	boolean redisWasWhole(long from, long to) {
+		return this.redisCutOff.stream().noneMatch((period) -> period.meets(from, to))
+				&& this.losses.stream().noneMatch((loss) -> loss.from <= to && loss.to >= from);
+	}
+
+	/**
 	 * Whether an acknowledgement is one that the stated limit takes back: the node said
 	 * that only Redis has it, and Redis lost it before that node had the database back.
 	 */
