@@ -87,10 +87,10 @@ public final class PendingReconciler {
 		do {
 			String after = last;
 			page = load(after);
-			List<PendingRow> told = tell(page);
-			settled += told.size();
-			left += page.size() - told.size();
-			clear(told);
+			Told told = tell(page);
+			settled += told.rows().size();
+			left += told.refused();
+			clear(told.rows());
 			if (!page.isEmpty()) {
 				last = page.get(page.size() - 1).id();
 			}
@@ -136,22 +136,36 @@ public final class PendingReconciler {
 
 	/**
 	 * Tell Redis of a page: with one round trip what it has nothing of, the rest one by
-	 * one.
+	 * one. What was loaded too long ago fills no gap: a newer state may have been there.
 	 */
-	private List<PendingRow> tell(List<PendingRow> page) {
+	private Told tell(List<PendingRow> page) {
+		long late = System.nanoTime() + this.redis.lateness().toNanos();
 		List<SessionRecord> living = page.stream().map(PendingRow::session).filter(Objects::nonNull).toList();
 		Set<String> put = putAllIfAbsent(living);
 		List<PendingRow> told = new ArrayList<>(page.size());
+		int refused = 0;
 		for (PendingRow row : page) {
-			if (row.session() != null && (put.contains(row.id()) || this.convergence.convergeOrHide(row.session()))) {
+			if (row.session() == null) {
+				continue;
+			}
+			if (put.contains(row.id())) {
 				told.add(row);
+			}
+			else if (System.nanoTime() - late >= 0) {
+				this.convergence.replaceOlder(row.session());
+			}
+			else if (this.convergence.convergeOrHide(row.session())) {
+				told.add(row);
+			}
+			else {
+				refused++;
 			}
 		}
 		List<PendingRow> ended = page.stream().filter((row) -> row.session() == null).toList();
 		this.redis.endAll(ended.stream().collect(Collectors.toMap(PendingRow::id, PendingRow::version)));
 		told.addAll(ended);
 		told.forEach((row) -> this.listener.onSettled());
-		return told;
+		return new Told(told, refused);
 	}
 
 	private Set<String> putAllIfAbsent(List<SessionRecord> living) {
@@ -168,6 +182,16 @@ public final class PendingReconciler {
 			logger.debug("A page could not be put at once, and is put one by one", ex);
 		}
 		return put;
+	}
+
+	/**
+	 * What came of a page.
+	 *
+	 * @param rows those of which Redis has been told
+	 * @param refused how many it had no room for
+	 */
+	private record Told(List<PendingRow> rows, int refused) {
+
 	}
 
 }
