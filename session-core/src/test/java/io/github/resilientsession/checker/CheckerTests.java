@@ -80,7 +80,7 @@ class CheckerTests {
 
 	private static List<Incident> cutOffFromRedisAndCrashed() {
 		return List.of(new Incident(1, Duration.ofMillis(100), Duration.ofSeconds(6), FaultKind.NODE_CUT_OFF_FROM_REDIS,
-				0, Duration.ofSeconds(4), FaultKind.NODE_CRASHED, 0));
+				0, Duration.ofMillis(5_500), FaultKind.NODE_CRASHED, 0));
 	}
 
 	/**
