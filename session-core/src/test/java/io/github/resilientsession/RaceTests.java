@@ -101,6 +101,27 @@ class RaceTests {
 	}
 
 	@Test
+	void changeOfId_takesAlongWhatAnotherRequestHasKeptInRedisOnly() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			moving.setAttribute("a", "1");
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "a", "lost to the later one");
+				later.set(id, "b", "1");
+			}
+			String newId = moving.changeSessionId();
+			this.slow.repository.save(moving);
+			assertThat(later.get(newId, "a")).isEqualTo("1");
+			assertThat(later.get(newId, "b")).isEqualTo("1");
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("1");
+			assertThat(later.get(newId, "b")).isEqualTo("1");
+			assertThat(later.repository.findById(id)).isNull();
+		}
+	}
+
+	@Test
 	void rebuildOfAnOlderState_intoTheGapOfANewerCopyThatRedisLost_goesAgain() {
 		String id = this.other.create("a", "0");
 		forget(id);

@@ -35,6 +35,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class WritePath {
 
+	private static final int MAX_ATTEMPTS = 5;
+
 	private static final Logger logger = LoggerFactory.getLogger(WritePath.class);
 
 	private final RedisTier redis;
@@ -109,7 +111,7 @@ public final class WritePath {
 				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
 			}
 			finally {
-				tellRedis(cutOff, ended(base.id(), next.version()), () -> this.redis.end(base.id(), next.version()));
+				tellRedis(cutOff, ended(base.id(), next.version()), () -> endOldCopy(base, next, change));
 			}
 		}
 		else if (commit.onBase() && OutageWrites.isNew(base)) {
@@ -122,6 +124,34 @@ public final class WritePath {
 			tellRedis(cutOff, living(next), () -> this.convergence.converge(next));
 		}
 		return new WriteOutcome.Written(next);
+	}
+
+	/**
+	 * End the copy of a session that has another id now. What only that copy has, since
+	 * the durable store did not take it when another request wrote it, goes along.
+	 */
+	private void endOldCopy(SessionRecord base, SessionRecord next, SessionChange change) {
+		SessionRecord expected = base;
+		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			Status found = this.redis.end(expected, next.version()).status();
+			if (found == Status.DONE || found == Status.ENDED) {
+				return;
+			}
+			if (found == Status.ABSENT || !(this.redis.find(base.id()) instanceof Lookup.Hit hit)) {
+				break;
+			}
+			SessionRecord copy = hit.session();
+			SessionChange more = copy.unpersisted().without(base.unpersisted().tokens()).changeOf(copy);
+			if (!more.isTouch()) {
+				Commit commit = this.commits.commit(next, more.then(change), false);
+				if (commit != null) {
+					this.convergence.converge(commit.next());
+				}
+			}
+			expected = copy;
+		}
+		// Also where there is no copy: a rebuild may be on its way.
+		this.redis.end(base.id(), next.version());
 	}
 
 	/**

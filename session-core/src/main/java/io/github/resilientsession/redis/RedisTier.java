@@ -308,6 +308,16 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
+	 * Put a tombstone in place of a copy.
+	 * @param expected the copy to replace
+	 * @param endedVersion the version with which the session ended
+	 * @return what the script found
+	 */
+	public CopyOutcome end(SessionRecord expected, long endedVersion) {
+		return run(Script.PUT, expected.id(), tombstone("match", expected, endedVersion, TOMBSTONE_TTL, false));
+	}
+
+	/**
 	 * Put a tombstone of which the durable store has yet to be told.
 	 * @param id the session's id
 	 * @param expected the copy to replace, or {@code null} for whatever is there

@@ -174,8 +174,8 @@ final class Client {
 					life.session().live(new Life(life.session(), next, ack));
 				});
 		if (outcome != Outcome.DONE) {
-			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false, false);
-			life.session().doubt(new Life(life.session(), next, unacknowledged));
+			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false, NodeWatch.wasBlind());
+			life.session().doubt(new Life(life.session(), next, unacknowledged, life));
 		}
 		return outcome;
 	}

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
+import io.github.resilientsession.SessionNode;
+
 import io.github.resilientsession.checker.Life.LastAccess;
 
 /**
@@ -27,6 +29,13 @@ final class Judge {
 	 * it is cut off from Redis.
 	 */
 	static final Duration STALENESS_BOUND = Duration.ofSeconds(3);
+
+	/**
+	 * How long an older state may stay that has filled the gap of a copy which Redis has
+	 * lost.
+	 */
+	static final Duration GAP_BOUND = SessionNode.RECONCILE_INTERVAL.plus(SessionNode.REDIS_TIME_LIMIT.multipliedBy(2))
+		.plus(Limits.SCHEDULING);
 
 	static final String STALE = "stale within the bound: reads";
 
@@ -62,7 +71,7 @@ final class Judge {
 			return;
 		}
 		boolean persisted = life.wasPersisted(began);
-		if (!persisted && this.timeline.isTakenBack(life.begun())) {
+		if (life.isTakenBack(this.timeline, began)) {
 			takenBack(life, "sessions or ids created");
 			life.writeOff();
 			return;
@@ -127,7 +136,7 @@ final class Judge {
 		else if (this.timeline.couldNotKnow(death, node, blind, began)) {
 			this.figures.count(APART + "found after its end");
 		}
-		else if (isWithinBound(death, began)) {
+		else if (isWithinBound(death, began, ended)) {
 			this.figures.count(STALE_ENDED);
 			this.figures.highest("stale within the bound: longest, ms", (began - death.at()) / 1_000_000);
 		}
@@ -155,6 +164,10 @@ final class Judge {
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
+		List<Ack> left = missing.stream().filter((ack) -> this.timeline.couldNotTakeAlong(ack, life.begun())).toList();
+		register.forget(left);
+		left.forEach((ack) -> this.figures.count(APART + "left behind by a change of id"));
+		missing.removeAll(left);
 		if (missing.isEmpty()) {
 			return;
 		}
@@ -164,7 +177,7 @@ final class Judge {
 			return;
 		}
 		Ack oldest = missing.get(0);
-		if (!settled && missing.stream().allMatch((ack) -> isWithinBound(ack, began))) {
+		if (!settled && missing.stream().allMatch((ack) -> isWithinBound(ack, began, ended))) {
 			this.figures.count(STALE);
 			this.figures.highest("stale within the bound: longest, ms", (began - oldest.at()) / 1_000_000);
 			return;
@@ -179,8 +192,10 @@ final class Judge {
 				register.name());
 	}
 
-	private boolean isWithinBound(Ack ack, long began) {
-		return began - ack.at() <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack);
+	private boolean isWithinBound(Ack ack, long began, long ended) {
+		long age = began - ack.at();
+		return (age <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
+				|| (age <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
 	}
 
 	private void takenBack(Life life, String what) {

@@ -12,6 +12,8 @@ final class Life {
 
 	private final Ack begun;
 
+	private final Life origin;
+
 	/**
 	 * When somebody began to end it.
 	 */
@@ -32,9 +34,26 @@ final class Life {
 	private volatile boolean writtenOff;
 
 	Life(ClientSession session, String id, Ack begun) {
+		this(session, id, begun, null);
+	}
+
+	/**
+	 * The life that a session may have under a new id, if the change of id happened that
+	 * nobody has acknowledged.
+	 */
+	Life(ClientSession session, String id, Ack begun, Life origin) {
 		this.session = session;
 		this.id = id;
 		this.begun = begun;
+		this.origin = origin;
+	}
+
+	/**
+	 * Whether all that was ever acknowledged of its beginning is taken back.
+	 */
+	boolean isTakenBack(Timeline timeline, long at) {
+		return !wasPersisted(at)
+				&& (timeline.isTakenBack(this.begun) || (this.origin != null && this.origin.isTakenBack(timeline, at)));
 	}
 
 	ClientSession session() {

@@ -85,6 +85,14 @@ final class Timeline {
 	}
 
 	/**
+	 * Whether Redis lost copies or tombstones, but got no older ones back.
+	 */
+	boolean redisLostCopies(long from, long to) {
+		return this.losses.stream()
+			.anyMatch((loss) -> loss.writtenAfter == Long.MIN_VALUE && loss.from <= to && loss.to >= from);
+	}
+
+	/**
 	 * Whether every node that ran used one and the same Redis throughout, which lost
 	 * nothing.
 	 */
@@ -116,6 +124,14 @@ final class Timeline {
 		boolean other = node != ack.node() || this.crashes.stream()
 			.anyMatch((crash) -> crash.node == node && crash.at >= ack.began() && crash.at <= at);
 		return other && blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
+	}
+
+	/**
+	 * Whether a change of id could not take an acknowledged write along, by the stated
+	 * limit: who changed the id could not know of it.
+	 */
+	boolean couldNotTakeAlong(Ack ack, Ack changed) {
+		return ack.began() < changed.at() && couldNotKnow(ack, changed.node(), changed.blind(), changed.began());
 	}
 
 	/**
