@@ -15,7 +15,7 @@ class ConsistencyTests {
 
 	@Test
 	void nodesUnderFaults_neitherLoseNorReviveNorDelayAnything() throws Exception {
-		Duration duration = Duration.ofSeconds(Long.getLong("check.duration", 90));
+		Duration duration = Duration.ofSeconds(Long.getLong("check.duration", 120));
 		Check check = ConsistencyCheck.check(Long.getLong("check.seed", 20261121), duration);
 		List<Violation> violations;
 		try (QuietLog quiet = new QuietLog()) {
