@@ -49,10 +49,23 @@ public final class Convergence {
 	 * copy
 	 */
 	public SessionRecord converge(SessionRecord state) {
-		return converge(state, true);
+		return converge(state, null, true);
 	}
 
-	private SessionRecord converge(SessionRecord state, boolean fill) {
+	/**
+	 * Like {@link #converge(SessionRecord)}, after a change that has just been committed:
+	 * where what only the copy has is of the same attributes, the change wins, since it
+	 * is the later one.
+	 * @param state the state that the durable store has
+	 * @param change the change that led to it
+	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
+	 * copy
+	 */
+	void converge(SessionRecord state, SessionChange change) {
+		converge(state, change, true);
+	}
+
+	private SessionRecord converge(SessionRecord state, @Nullable SessionChange change, boolean fill) {
 		SessionRecord target = state;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			if (fill) {
@@ -74,7 +87,7 @@ public final class Convergence {
 				return target;
 			}
 			if (!copy.unpersisted().isEmpty()) {
-				SessionRecord both = withUnpersisted(copy, target);
+				SessionRecord both = withUnpersisted(copy, target, change);
 				if (both == null) {
 					this.redis.end(copy.id(), copy.version() + 1);
 					return target;
@@ -125,9 +138,10 @@ public final class Convergence {
 	 * A state together with what only an older copy has: committed or, if the durable
 	 * store does not take it now, still as something that only the copy has.
 	 */
-	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target) {
+	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target,
+			@Nullable SessionChange change) {
 		try {
-			Commit commit = this.commits.commit(copy, SessionChange.none(copy), false);
+			Commit commit = this.commits.commit(copy, (change != null) ? change : SessionChange.none(copy), false);
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {
@@ -161,7 +175,7 @@ public final class Convergence {
 
 	private boolean convergeOrHide(SessionRecord state, boolean fill) {
 		try {
-			converge(state, fill);
+			converge(state, null, fill);
 			return true;
 		}
 		catch (RedisTierException ex) {

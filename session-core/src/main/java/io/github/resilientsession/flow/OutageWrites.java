@@ -207,6 +207,10 @@ final class OutageWrites {
 	 * in between. Without the tombstone nobody is given the new id, and its copy goes.
 	 */
 	private WriteOutcome keepUnderNewId(SessionRecord base, SessionChange change, TierUnavailableException cause) {
+		if (base.version() != SessionRecord.UNVERSIONED && this.redis.trust().state().suspect()) {
+			// The new id would be given an older state, and nobody could merge it later.
+			return new WriteOutcome.Unavailable(cause);
+		}
 		SessionRecord there = base;
 		SessionRecord put = null;
 		String token = this.tokens.get();

@@ -50,6 +50,11 @@ public final class RedisTier implements AutoCloseable {
 
 	private static final int MAX_TOUCH_ATTEMPTS = 5;
 
+	/**
+	 * Where the arguments of a put have the expected last access.
+	 */
+	private static final int ACCESS = 4;
+
 	private static final int PORTION_BYTES = 256 * 1024;
 
 	/**
@@ -289,13 +294,36 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Put a copy in place of another.
+	 * Put a copy in place of another, with the later last access of the two. Another
+	 * access at the same time may cost it another round trip.
 	 * @param expected the copy to replace
 	 * @param session the session
 	 * @return what the script found
 	 */
 	public CopyOutcome replace(SessionRecord expected, SessionRecord session) {
-		return run(Script.PUT, session.id(), putArguments("match", expected, session));
+		SessionRecord next = session.accessedAt(expected.lastAccessedTime());
+		byte[] access = time(expected.lastAccessedTime());
+		for (int attempt = 1; true; attempt++) {
+			List<byte[]> args = putArguments("match", expected, next);
+			// The last attempt takes whatever access is there: it only moves by
+			// milliseconds.
+			args.set(ACCESS, (attempt < MAX_TOUCH_ATTEMPTS) ? access : new byte[0]);
+			List<Object> answer = call(Script.PUT, session.id(), args);
+			if (!ScriptRunner.status(answer).equals("moved")) {
+				return outcome(answer);
+			}
+			access = ScriptRunner.bytes(answer, 1);
+			next = next.accessedAt(readable(access, next.lastAccessedTime()));
+		}
+	}
+
+	private Instant readable(byte[] time, Instant otherwise) {
+		try {
+			return this.format.time(time);
+		}
+		catch (RuntimeException ex) {
+			return otherwise;
+		}
 	}
 
 	/**
@@ -487,11 +515,12 @@ public final class RedisTier implements AutoCloseable {
 
 	private List<byte[]> putArguments(String condition, @Nullable SessionRecord expected, byte[] ttl,
 			List<byte[]> fields) {
-		List<byte[]> args = new ArrayList<>(4 + fields.size());
+		List<byte[]> args = new ArrayList<>(5 + fields.size());
 		args.add(utf8(condition));
 		args.add((expected != null) ? this.format.versionBytes(expected.version()) : new byte[0]);
 		args.add((expected != null) ? this.format.mark(expected.unpersisted()) : new byte[0]);
 		args.add(ttl);
+		args.add(new byte[0]);
 		args.addAll(fields);
 		return args;
 	}

@@ -1,5 +1,5 @@
 -- Puts a whole copy or tombstone. ARGV: 2 condition ('absent', 'match' or 'always'), 3 expected version, 4 expected mark,
--- 5 TTL in ms; from 6 on the fields and values.
+-- 5 TTL in ms, 6 for 'match' the expected last access, or '' for any; from 7 on the fields and values.
 local condition = ARGV[2]
 if condition == 'absent' then
   local version = redis.call('HGET', KEYS[1], 'version')
@@ -10,6 +10,10 @@ elseif condition == 'match' then
   local found = mismatch(ARGV[3], ARGV[4])
   if found then
     return found
+  end
+  local last = redis.call('HGET', KEYS[1], 'lastAccessedTime') or ''
+  if ARGV[6] ~= '' and last ~= ARGV[6] then
+    return {'moved', last}
   end
   -- What a newer version of this library has added stays. A TTL first: a Redis that is out of memory refuses a script
   -- only if its first write takes memory, which is right for a rebuild, but what takes another's place cannot wait.
@@ -22,6 +26,6 @@ elseif condition == 'match' then
 else
   redis.call('DEL', KEYS[1])
 end
-hset(6, #ARGV)
+hset(7, #ARGV)
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {'done'}

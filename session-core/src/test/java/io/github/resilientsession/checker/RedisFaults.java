@@ -27,6 +27,8 @@ final class RedisFaults {
 
 	private final Timeline timeline;
 
+	private volatile Timeline.Loss evicting;
+
 	RedisFaults(Cluster cluster, Timeline timeline) {
 		this.cluster = cluster;
 		this.timeline = timeline;
@@ -134,37 +136,33 @@ final class RedisFaults {
 	 * Foreign keys without end, in a memory that has room for few.
 	 */
 	private void flood(CountDownLatch over) throws InterruptedException {
-		Timeline.Loss lost = this.timeline.redisLoses(Long.MIN_VALUE);
-		try {
-			long used = number("memory", "used_memory:");
-			this.cluster.administer((redis) -> {
-				redis.configSet("maxmemory-policy", "allkeys-lru");
-				redis.configSet("maxmemory", Long.toString(used + 200_000));
-				return true;
-			});
-			long evicted = evictedKeys();
-			String kilobyte = "x".repeat(1_000);
-			for (int i = 0; over.getCount() > 0; i++) {
-				String prefix = "foreign:" + i + ":";
-				try {
-					this.cluster.administer((redis) -> {
-						for (int j = 0; j < 300; j++) {
-							redis.set(prefix + j, kilobyte, SetArgs.Builder.px(20_000));
-						}
-						return true;
-					});
-				}
-				catch (RedisException ex) {
-					// The other fault strikes us, too.
-				}
-				over.await(50, TimeUnit.MILLISECONDS);
+		// Until there is room again: what is written last may be evicted as well.
+		this.evicting = this.timeline.redisLoses(Long.MIN_VALUE);
+		long used = number("memory", "used_memory:");
+		this.cluster.administer((redis) -> {
+			redis.configSet("maxmemory-policy", "allkeys-lru");
+			redis.configSet("maxmemory", Long.toString(used + 200_000));
+			return true;
+		});
+		long evicted = evictedKeys();
+		String kilobyte = "x".repeat(1_000);
+		for (int i = 0; over.getCount() > 0; i++) {
+			String prefix = "foreign:" + i + ":";
+			try {
+				this.cluster.administer((redis) -> {
+					for (int j = 0; j < 300; j++) {
+						redis.set(prefix + j, kilobyte, SetArgs.Builder.px(20_000));
+					}
+					return true;
+				});
 			}
-			if (evictedKeys() == evicted) {
-				throw new IllegalStateException("Nothing was evicted");
+			catch (RedisException ex) {
+				// The other fault strikes us, too.
 			}
+			over.await(50, TimeUnit.MILLISECONDS);
 		}
-		finally {
-			lost.end();
+		if (evictedKeys() == evicted) {
+			throw new IllegalStateException("Nothing was evicted");
 		}
 	}
 
@@ -184,6 +182,9 @@ final class RedisFaults {
 	private void endFlood() {
 		configure("maxmemory-policy", "noeviction");
 		configure("maxmemory", "0");
+		if (this.evicting != null) {
+			this.evicting.end();
+		}
 	}
 
 	private void setPassword() {

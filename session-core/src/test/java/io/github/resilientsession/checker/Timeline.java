@@ -98,7 +98,11 @@ final class Timeline {
 	 */
 	boolean redisWasWhole(long from, long to) {
 		return this.redisCutOff.stream().noneMatch((period) -> period.meets(from, to))
-				&& this.losses.stream().noneMatch((loss) -> loss.from <= to && loss.to >= from);
+				&& this.losses.stream().noneMatch((loss) -> loss.from <= to && loss.to >= from)
+				// Then nodes delete the copies that they cannot replace.
+				&& this.faults.stream()
+					.noneMatch((fault) -> fault.what.startsWith(FaultKind.REDIS_OUT_OF_MEMORY.name())
+							&& fault.meets(from, to));
 	}
 
 	/**

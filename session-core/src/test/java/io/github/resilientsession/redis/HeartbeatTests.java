@@ -12,6 +12,7 @@ import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
+import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.serializer.RedisSerializer;
 
@@ -138,13 +140,49 @@ class HeartbeatTests {
 		for (int i = 0; i < 3; i++) {
 			assertThat(trusts(one)).isTrue();
 		}
-		this.server.call((commands) -> commands.dispatch(CommandType.DEBUG, new StatusOutput<>(StringCodec.UTF8),
-				new CommandArgs<>(StringCodec.UTF8).add("RELOAD").add("NOSAVE")));
+		goBack();
 		assertThat(trusts(one)).isFalse();
 		// It had seen none of the beats that are missing.
 		assertThat(trusts(two)).isFalse();
 		assertThat(agree(two)).isTrue();
 		assertThat(List.of(trusts(one), trusts(two))).containsOnly(true);
+	}
+
+	@Test
+	void redisThatDoesNotLetItsUserAsk_isTrustedOnceCompared_andOlderDataIsNoticedByTheCounter() {
+		this.server.call((commands) -> commands.aclSetuser("shy",
+				AclSetuserArgs.Builder.on()
+					.nopass()
+					.allKeys()
+					.allChannels()
+					.allCommands()
+					.removeCommand(CommandType.INFO)));
+		RedisStandaloneConfiguration shy = new RedisStandaloneConfiguration(this.server.host(), this.server.port());
+		shy.setUsername("shy");
+		shy.setPassword("any");
+		RedisTier one = node(new LettuceConnectionFactory(shy));
+		assertThat(trusts(one)).isFalse();
+		assertThat(agree(one)).isTrue();
+		assertThat(trusts(one)).isTrue();
+		// What it cannot know it does not count on.
+		assertThat(one.keepsCopies()).isFalse();
+		assertThat(one.memoryLeft(0)).isZero();
+		this.server.call((commands) -> commands.save());
+		assertThat(trusts(one)).isTrue();
+		goBack();
+		assertThat(trusts(one)).isFalse();
+		this.server.flushAll();
+		assertThat(trusts(one)).isFalse();
+		assertThat(agree(one)).isTrue();
+		assertThat(trusts(one)).isTrue();
+	}
+
+	/**
+	 * Let the data take the place of the present ones that were saved last.
+	 */
+	private void goBack() {
+		this.server.call((commands) -> commands.dispatch(CommandType.DEBUG, new StatusOutput<>(StringCodec.UTF8),
+				new CommandArgs<>(StringCodec.UTF8).add("RELOAD").add("NOSAVE")));
 	}
 
 	private RedisTier agreedNode() {
@@ -175,7 +213,11 @@ class HeartbeatTests {
 	}
 
 	private RedisTier node(String host, int port) {
-		RedisTier tier = new RedisTier(RedisConnections.derive(new LettuceConnectionFactory(host, port), LIMIT),
+		return node(new LettuceConnectionFactory(host, port));
+	}
+
+	private RedisTier node(LettuceConnectionFactory application) {
+		RedisTier tier = new RedisTier(RedisConnections.derive(application, LIMIT),
 				new AttributeCodec(RedisSerializer.java()),
 				new TtlPolicy(Duration.ofSeconds(1), Duration.ofDays(1), TtlPolicy.OnViolation.CLAMP),
 				new RedisSettings("spring:session", LIMIT), new ClusterClock(Clock.systemUTC()),
