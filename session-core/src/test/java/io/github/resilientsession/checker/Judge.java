@@ -193,7 +193,8 @@ final class Judge {
 	}
 
 	private boolean isWithinBound(Ack ack, long began, long ended) {
-		long age = began - ack.at();
+		// Whoever is to tell Redis needs the database for that.
+		long age = began - this.timeline.databaseThereSince(ack.at(), began);
 		return (age <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
 				|| (age <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
 	}

@@ -85,6 +85,18 @@ final class Timeline {
 	}
 
 	/**
+	 * Since when all nodes have had the database.
+	 * @param from the earliest answer
+	 * @param to the latest answer: if some node does not have it then
+	 */
+	long databaseThereSince(long from, long to) {
+		return this.databaseDown.stream()
+			.filter((period) -> period.meets(from, to))
+			.mapToLong((period) -> Math.min(period.to, to))
+			.reduce(from, Math::max);
+	}
+
+	/**
 	 * Whether Redis lost copies or tombstones, but got no older ones back.
 	 */
 	boolean redisLostCopies(long from, long to) {
