@@ -121,7 +121,7 @@ public final class WritePath {
 			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
 		}
 		else {
-			tellRedis(cutOff, living(next), () -> this.convergence.converge(next, change));
+			tellRedis(cutOff, living(next), () -> this.convergence.converge(next, change, base.unpersisted().tokens()));
 		}
 		return new WriteOutcome.Written(next);
 	}
@@ -266,7 +266,7 @@ public final class WritePath {
 		// In shadow mode an absent copy was ended by a plain node.
 		boolean gone = found.status() == Status.ABSENT && this.mode == Mode.ACTIVE;
 		if (stale || gone) {
-			this.convergence.converge(next, change);
+			this.convergence.converge(next, change, base.unpersisted().tokens());
 		}
 	}
 

@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.Collection;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
@@ -134,11 +135,15 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	/**
 	 * This state and what only an older copy has.
 	 * @param copy the copy
+	 * @param persisted the tokens of the unpersisted writes that this state includes
+	 * @param change a later change that this state includes, if any: it wins
 	 * @return a record of this version that still names what is unpersisted
 	 */
-	public SessionRecord with(SessionRecord copy) {
-		SessionRecord both = copy.unpersisted().changeOf(copy).applyTo(this);
-		return both.with(this.version, both.lastAccessedTime(), copy.unpersisted());
+	public SessionRecord with(SessionRecord copy, Collection<String> persisted, @Nullable SessionChange change) {
+		UnpersistedWrites left = copy.unpersisted().without(persisted);
+		SessionChange more = left.changeOf(copy);
+		SessionRecord both = ((change != null) ? more.then(change) : more).applyTo(this);
+		return both.with(this.version, both.lastAccessedTime(), left);
 	}
 
 	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {
