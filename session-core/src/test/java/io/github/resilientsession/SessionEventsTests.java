@@ -187,8 +187,9 @@ class SessionEventsTests {
 			statement.executeUpdate("update resilient_session set last_accessed_at = last_accessed_at - 7200000, "
 					+ "expires_at = expires_at - 7200000");
 		}
-		await().atMost(Duration.ofSeconds(60)).until(() -> this.events.size() >= unused.size());
-		await().pollDelay(Duration.ofSeconds(2)).until(() -> true);
+		await().during(Duration.ofSeconds(2))
+			.atMost(Duration.ofSeconds(60))
+			.until(() -> this.events.size() >= unused.size());
 		assertThat(this.events).hasOnlyElementsOfType(SessionExpiredEvent.class)
 			.allSatisfy((event) -> assertThat(event.getSession().<Object>getAttribute("cart")).isEqualTo("apple"))
 			.extracting(AbstractSessionEvent::getSessionId)

@@ -98,7 +98,7 @@ public final class Convergence {
 				}
 				target = both;
 			}
-			if (this.redis.replace(copy, target.accessedAt(copy.lastAccessedTime())).status() == Status.DONE) {
+			if (this.redis.replace(copy, target).status() == Status.DONE) {
 				return target;
 			}
 		}

@@ -83,10 +83,12 @@ public final class PendingReconciler {
 		long settled = 0;
 		long left = 0;
 		String last = "";
+		// Another thread may settle as well, and change it.
+		int limit = this.page;
 		List<PendingRow> page;
 		do {
 			String after = last;
-			page = load(after);
+			page = load(after, limit);
 			Told told = tell(page);
 			settled += told.rows().size();
 			left += told.refused();
@@ -95,8 +97,8 @@ public final class PendingReconciler {
 				last = page.get(page.size() - 1).id();
 			}
 		}
-		while (page.size() == this.page);
-		this.page = Math.min(2 * this.page, PAGE);
+		while (page.size() == limit);
+		this.page = Math.min(2 * limit, PAGE);
 		long end = System.nanoTime();
 		this.notBefore = (left > 0) ? end + Math.min(WAIT_FACTOR * (end - start), MAX_WAIT.toNanos()) : end;
 		if (settled > 0) {
@@ -107,12 +109,12 @@ public final class PendingReconciler {
 	/**
 	 * Large sessions may not fit into the time limit, as many as they are.
 	 */
-	private List<PendingRow> load(String after) {
+	private List<PendingRow> load(String after, int limit) {
 		try {
-			return this.durableCircuit.call(() -> this.durable.pending(after, this.page));
+			return this.durableCircuit.call(() -> this.durable.pending(after, limit));
 		}
 		catch (TierUnavailableException ex) {
-			this.page = Math.max(1, this.page / 2);
+			this.page = Math.max(1, limit / 2);
 			throw ex;
 		}
 	}

@@ -191,13 +191,8 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	private boolean isBefore(byte[] time, Instant other) {
-		try {
-			return this.format.time(time).isBefore(other);
-		}
-		catch (RuntimeException ex) {
-			// Not readable: the next read finds out.
-			return false;
-		}
+		// Not readable: the next read finds out.
+		return readable(time, other).isBefore(other);
 	}
 
 	/**
