@@ -122,6 +122,32 @@ class RaceTests {
 	}
 
 	@Test
+	void changeOfId_afterWhichTheDatabaseFails_keepsInRedisWhatItTakesAlong() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "b", "1");
+			}
+			String newId = moving.changeSessionId();
+			this.between.set(() -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
+			try {
+				this.slow.repository.save(moving);
+				assertThat(later.get(newId, "b")).isEqualTo("1");
+				assertThat(later.repository.findById(id)).isNull();
+			}
+			finally {
+				again.get().close();
+			}
+			await().until(() -> this.slow.unpersisted().isEmpty());
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("0");
+			assertThat(later.get(newId, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
 	void rebuildOfAnOlderState_intoTheGapOfANewerCopyThatRedisLost_goesAgain() {
 		String id = this.other.create("a", "0");
 		forget(id);

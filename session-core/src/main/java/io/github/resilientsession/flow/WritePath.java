@@ -143,15 +143,29 @@ public final class WritePath {
 			SessionRecord copy = hit.session();
 			SessionChange more = copy.unpersisted().without(base.unpersisted().tokens()).changeOf(copy);
 			if (!more.isTouch()) {
-				Commit commit = this.commits.commit(next, more.then(change), false);
-				if (commit != null) {
-					this.convergence.converge(commit.next());
-				}
+				takeAlong(next, more.then(change));
 			}
 			expected = copy;
 		}
 		// Also where there is no copy: a rebuild may be on its way.
 		this.redis.end(base.id(), next.version());
+	}
+
+	/**
+	 * If the durable store is gone again by now, only the new copy has it.
+	 */
+	private void takeAlong(SessionRecord next, SessionChange more) {
+		try {
+			Commit commit = this.commits.commit(next, more, false);
+			if (commit != null) {
+				this.convergence.converge(commit.next());
+			}
+		}
+		catch (TierUnavailableException ex) {
+			if (this.outage.save(next, more, ex) instanceof WriteOutcome.Unavailable) {
+				throw ex;
+			}
+		}
 	}
 
 	/**
