@@ -107,7 +107,7 @@ public final class DurableTier implements AutoCloseable {
 		ids.forEach((id) -> found.put(id, new Lookup.Miss()));
 		for (SessionRow row : this.rows.load(ids)) {
 			if (row.isEnded()) {
-				found.put(row.id(), new Lookup.Ended());
+				found.put(row.id(), new Lookup.Ended(row.movedTo()));
 			}
 			else {
 				SessionRecord session = read(row);
@@ -158,18 +158,6 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * What names the writes merged into a session that were made without the database.
-	 * @param id the session's id
-	 * @return what the last write that named any has given; empty if there is none
-	 */
-	public String persistedWrites(String id) {
-		return this.unit.inTransaction((repository) -> {
-			String writes = repository.findPersistedWrites(id);
-			return (writes != null) ? writes : "";
-		});
-	}
-
-	/**
 	 * Update a session, if it is active and of a certain version.
 	 * @param next the session's next state
 	 * @param expectedVersion the version that it must have
@@ -177,7 +165,8 @@ public final class DurableTier implements AutoCloseable {
 	 * @param redisPending whether Redis is not going to be told; a mark that is there
 	 * stays
 	 * @param persistedWrites what names the writes merged in that were made without the
-	 * database, or {@code null} to keep what there is; at most 2048 characters
+	 * database, with a space between two, or {@code null} if there are none more than the
+	 * row names; at most 2048 characters
 	 * @return whether the session was of that version
 	 */
 	public boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
@@ -186,14 +175,15 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Give a session another id, if it is of a certain version: end the old row and
-	 * insert a new one, both or none.
+	 * Give a session another id, if it is of a certain version: end the old row, which
+	 * from then on tells the new id, and insert a new one, both or none.
 	 * @param oldId the id so far
 	 * @param expectedVersion the version that it must have
 	 * @param next the session's next state, with its new id
 	 * @param redisPending whether Redis is not going to be told
 	 * @param persistedWrites what names the writes merged in that were made without the
-	 * database, or {@code null} to keep what the old row has; at most 2048 characters
+	 * database, or {@code null} if there are none more than the old row names; at most
+	 * 2048 characters
 	 * @return whether the old row was active and of that version
 	 */
 	public boolean changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,

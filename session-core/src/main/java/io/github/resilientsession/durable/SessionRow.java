@@ -7,15 +7,20 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Set;
 
 import io.github.resilientsession.codec.AttributesPayload;
 import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.UnpersistedWrites;
 import jakarta.persistence.Column;
 import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.StringUtils;
 
 /**
  * A row of the table of sessions. Times are in milliseconds since the epoch.
@@ -42,7 +47,7 @@ class SessionRow {
 	static final int MAX_PRINCIPAL_LENGTH = 512;
 
 	static final String COLUMNS = "session_id, version, principal_name, created_at, last_accessed_at, "
-			+ "max_inactive_seconds, expires_at, attributes, state, redis_pending";
+			+ "max_inactive_seconds, expires_at, attributes, state, redis_pending, persisted_writes, moved_to";
 
 	@Id
 	@Column(name = "session_id")
@@ -86,6 +91,12 @@ class SessionRow {
 	@Column(name = "persisted_writes")
 	private @Nullable String persistedWrites;
 
+	/**
+	 * Of an ended row, the id that the session was given instead.
+	 */
+	@Column(name = "moved_to")
+	private @Nullable String movedTo;
+
 	protected SessionRow() {
 	}
 
@@ -101,6 +112,8 @@ class SessionRow {
 		row.attributes = columns.getBytes(8);
 		row.state = columns.getInt(9);
 		row.redisPending = columns.getBoolean(10);
+		row.persistedWrites = columns.getString(11);
+		row.movedTo = columns.getString(12);
 		return row;
 	}
 
@@ -147,6 +160,10 @@ class SessionRow {
 		return this.state == ENDED;
 	}
 
+	@Nullable String movedTo() {
+		return this.movedTo;
+	}
+
 	boolean isExpiredAt(Instant now, DurableSettings settings) {
 		Duration interval = Duration.ofSeconds(this.maxInactiveSeconds);
 		Instant end = Instant.ofEpochMilli(this.lastAccessedAt).plus(interval).plus(settings.graceFor(interval));
@@ -156,7 +173,8 @@ class SessionRow {
 	SessionRecord toRecord() {
 		return new SessionRecord(this.id, this.version, Instant.ofEpochMilli(this.createdAt),
 				Instant.ofEpochMilli(this.lastAccessedAt), Duration.ofSeconds(this.maxInactiveSeconds),
-				this.principalName, AttributesPayload.decode(this.attributes));
+				this.principalName, AttributesPayload.decode(this.attributes), UnpersistedWrites.NONE,
+				Set.copyOf(Arrays.asList(StringUtils.tokenizeToStringArray(this.persistedWrites, " "))));
 	}
 
 }

@@ -29,9 +29,6 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	@Query("update SessionRow row set row.redisPending = false where row.id = :id and row.version = :version")
 	int clearPending(@Param("id") String id, @Param("version") long version);
 
-	@Query("select row.persistedWrites from SessionRow row where row.id = :id")
-	@Nullable String findPersistedWrites(@Param("id") String id);
-
 	/**
 	 * Rows that expired some time ago, on from a place in the index.
 	 */

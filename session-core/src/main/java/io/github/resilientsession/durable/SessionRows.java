@@ -59,7 +59,7 @@ final class SessionRows {
 	 * there for as long, to say that it ended.
 	 */
 	private static final String END = "update resilient_session set state = 1, version = version + 1, "
-			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?), "
+			+ "principal_name = null, attributes = ?, redis_pending = (redis_pending or ?), moved_to = ?, "
 			+ "expires_at = greatest(expires_at, "
 			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + " + SessionRow.KEPT_AFTER_END.toMillis())
 			+ ") where session_id = ? and state = 0";
@@ -91,16 +91,16 @@ final class SessionRows {
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
 		this.settings = settings;
-		this.insert = insert("cast(? as varchar)");
-		this.insertKeeping = insert("coalesce(cast(? as varchar), "
-				+ "(select persisted_writes from resilient_session where session_id = ?))");
+		this.insert = insert("?");
+		this.insertKeeping = insert("right(concat_ws(' ', (select persisted_writes from resilient_session "
+				+ "where session_id = ?), cast(? as varchar)), 2048)");
 		this.end = settings.platform().returning("version", END);
 	}
 
 	private String insert(String persistedWrites) {
 		return this.settings.platform()
-			.insert("resilient_session", SessionRow.COLUMNS + ", persisted_writes",
-					"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " + persistedWrites);
+			.insert("resilient_session", SessionRow.COLUMNS,
+					"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " + persistedWrites + ", ?");
 	}
 
 	/**
@@ -143,34 +143,36 @@ final class SessionRows {
 
 	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
 		return this.statements.execute("insert", this.insert, (statement) -> {
-			setActive(statement, session, redisPending, persistedWrites);
+			setActive(statement, session, redisPending);
+			statement.setString(11, persistedWrites);
+			statement.setString(12, null);
 			return Statements.inserted(statement);
 		});
 	}
 
 	boolean insertEnded(String id, Instant now, Duration keep, boolean redisPending) {
 		return this.statements.execute("end", this.insert, (statement) -> {
-			setEnded(statement, id, now, keep, redisPending);
+			setEnded(statement, id, null, now, keep, redisPending);
 			return Statements.inserted(statement);
 		});
 	}
 
-	private static void setEnded(PreparedStatement statement, String id, Instant now, Duration keep,
-			boolean redisPending) throws SQLException {
+	private static void setEnded(PreparedStatement statement, String id, @Nullable String movedTo, Instant now,
+			Duration keep, boolean redisPending) throws SQLException {
 		setColumns(statement, new SessionRecord(id, 1, now, now, keep, null, Map.of()), redisPending);
 		statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
 		statement.setInt(9, SessionRow.ENDED);
 		statement.setString(11, null);
+		statement.setString(12, movedTo);
 	}
 
-	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending,
-			@Nullable String persistedWrites) throws SQLException {
+	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending)
+			throws SQLException {
 		Duration interval = session.maxInactiveInterval();
 		setColumns(statement, session, redisPending);
 		statement.setLong(7,
 				SessionRow.expiresAt(session.lastAccessedTime(), interval, this.settings.graceFor(interval)));
 		statement.setInt(9, SessionRow.ACTIVE);
-		statement.setString(11, persistedWrites);
 	}
 
 	private static void setColumns(PreparedStatement statement, SessionRecord session, boolean redisPending)
@@ -212,8 +214,9 @@ final class SessionRows {
 		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, redisPending);
-			statement.setLong(3, now.toEpochMilli());
-			statement.setString(4, id);
+			statement.setString(3, null);
+			statement.setLong(4, now.toEpochMilli());
+			statement.setString(5, id);
 			try (ResultSet version = statement.executeQuery()) {
 				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
 			}
@@ -228,13 +231,16 @@ final class SessionRows {
 		return both(END_OF_VERSION, (end) -> {
 			end.setBytes(1, NO_ATTRIBUTES);
 			end.setBoolean(2, redisPending);
-			end.setLong(3, now.toEpochMilli());
-			end.setString(4, oldId);
-			end.setLong(5, expectedVersion);
+			end.setString(3, next.id());
+			end.setLong(4, now.toEpochMilli());
+			end.setString(5, oldId);
+			end.setLong(6, expectedVersion);
 			return end.executeUpdate() == 1;
 		}, this.insertKeeping, (insert) -> {
-			setActive(insert, next, redisPending, persistedWrites);
-			insert.setString(12, oldId);
+			setActive(insert, next, redisPending);
+			insert.setString(11, oldId);
+			insert.setString(12, persistedWrites);
+			insert.setString(13, null);
 			return Statements.inserted(insert);
 		});
 	}
@@ -245,10 +251,12 @@ final class SessionRows {
 	boolean insertChanged(String oldId, Duration keep, SessionRecord next, Instant now, boolean redisPending,
 			@Nullable String persistedWrites) {
 		return both(this.insert, (end) -> {
-			setEnded(end, oldId, now, keep, redisPending);
+			setEnded(end, oldId, next.id(), now, keep, redisPending);
 			return Statements.inserted(end);
 		}, this.insert, (insert) -> {
-			setActive(insert, next, redisPending, persistedWrites);
+			setActive(insert, next, redisPending);
+			insert.setString(11, persistedWrites);
+			insert.setString(12, null);
 			return Statements.inserted(insert);
 		});
 	}

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -38,6 +37,11 @@ final class Commits {
 	 * request.
 	 */
 	private static final int MAX_TOKENS = 150;
+
+	/**
+	 * More changes of id than a session goes through while writes of it are kept back.
+	 */
+	private static final int MAX_MOVES = 10;
 
 	private final DurableTier durable;
 
@@ -72,8 +76,7 @@ final class Commits {
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
 		UnpersistedWrites unpersisted = base.unpersisted();
-		String tokens = unpersisted.isEmpty() ? null
-				: unpersisted.tokens().stream().limit(MAX_TOKENS).collect(Collectors.joining(" "));
+		List<String> tokens = unpersisted.tokens().stream().limit(MAX_TOKENS).toList();
 		SessionChange whole = unpersisted.changeOf(base).then(change);
 		SessionRecord current = base;
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
@@ -82,7 +85,7 @@ final class Commits {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
-			SessionRecord next = whole.applyTo(current).withVersion(version);
+			SessionRecord next = whole.applyTo(current).committed(version, tokens);
 			if (write(current, inStore, next, whole, pending, tokens)) {
 				return new Commit(next, attempt == 0);
 			}
@@ -92,11 +95,7 @@ final class Commits {
 			if (latest instanceof Lookup.Hit hit) {
 				current = hit.session();
 				inStore = true;
-				if (!unpersisted.isEmpty()) {
-					// Read after the row: if they are newer, the update fails.
-					String persisted = this.circuit.call(() -> this.durable.persistedWrites(base.id()));
-					whole = unpersisted.without(List.of(persisted.split(" ", -1))).changeOf(base).then(change);
-				}
+				whole = unpersisted.without(current.persisted()).changeOf(base).then(change);
 				this.listener.onMerged();
 			}
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
@@ -124,6 +123,26 @@ final class Commits {
 		catch (TierUnavailableException ex) {
 			return new Lookup.Unavailable(ex);
 		}
+	}
+
+	/**
+	 * Follow a session through its changes of id.
+	 * @param id an id that it had
+	 * @return its state under the id that it has now, or {@code null} if it is over, as
+	 * far as the durable store knows
+	 * @throws TierUnavailableException if the durable store cannot say
+	 */
+	@Nullable SessionRecord follow(String id) {
+		String next = id;
+		for (int move = 0; next != null && move < MAX_MOVES; move++) {
+			String now = next;
+			Lookup found = this.circuit.call(() -> this.durable.loadForMerge(now));
+			if (found instanceof Lookup.Hit hit) {
+				return hit.session();
+			}
+			next = (found instanceof Lookup.Ended ended) ? ended.movedTo() : null;
+		}
+		return null;
 	}
 
 	/**
@@ -159,7 +178,8 @@ final class Commits {
 	}
 
 	private boolean write(SessionRecord current, boolean inStore, SessionRecord next, SessionChange change,
-			boolean pending, @Nullable String tokens) {
+			boolean pending, List<String> persisted) {
+		String tokens = persisted.isEmpty() ? null : String.join(" ", persisted);
 		return this.circuit.call(() -> {
 			boolean moved = !current.id().equals(next.id());
 			if (!inStore) {

@@ -1,7 +1,5 @@
 package io.github.resilientsession.flow;
 
-import java.util.Set;
-
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.flow.Commits.Commit;
 import io.github.resilientsession.record.Lookup;
@@ -51,7 +49,7 @@ public final class Convergence {
 	 * copy
 	 */
 	public SessionRecord converge(SessionRecord state) {
-		return converge(state, null, Set.of(), true);
+		return converge(state, null, true);
 	}
 
 	/**
@@ -60,16 +58,14 @@ public final class Convergence {
 	 * is the later one.
 	 * @param state the state that the durable store has
 	 * @param change the change that led to it
-	 * @param persisted the tokens of the unpersisted writes that were committed with it
 	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
 	 * copy
 	 */
-	void converge(SessionRecord state, SessionChange change, Set<String> persisted) {
-		converge(state, change, persisted, true);
+	void converge(SessionRecord state, SessionChange change) {
+		converge(state, change, true);
 	}
 
-	private SessionRecord converge(SessionRecord state, @Nullable SessionChange change, Set<String> persisted,
-			boolean fill) {
+	private SessionRecord converge(SessionRecord state, @Nullable SessionChange change, boolean fill) {
 		SessionRecord target = state;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			if (fill) {
@@ -91,9 +87,9 @@ public final class Convergence {
 				return target;
 			}
 			if (!copy.unpersisted().isEmpty()) {
-				SessionRecord both = withUnpersisted(copy, target, change, persisted);
+				SessionRecord both = withUnpersisted(copy, target, change);
 				if (both == null) {
-					this.redis.end(copy.id(), copy.version() + 1);
+					// It has ended meanwhile, and whoever ended it ends the copy.
 					return target;
 				}
 				target = both;
@@ -143,13 +139,13 @@ public final class Convergence {
 	 * store does not take it now, still as something that only the copy has.
 	 */
 	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target,
-			@Nullable SessionChange change, Set<String> persisted) {
+			@Nullable SessionChange change) {
 		try {
 			Commit commit = this.commits.commit(copy, (change != null) ? change : SessionChange.none(copy), false);
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {
-			return target.with(copy, persisted, change);
+			return target.with(copy, change);
 		}
 	}
 
@@ -179,7 +175,7 @@ public final class Convergence {
 
 	private boolean convergeOrHide(SessionRecord state, boolean fill) {
 		try {
-			converge(state, null, Set.of(), fill);
+			converge(state, null, fill);
 			return true;
 		}
 		catch (RedisTierException ex) {

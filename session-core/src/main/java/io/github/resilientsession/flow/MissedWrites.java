@@ -6,7 +6,6 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.PendingRow;
-import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
 
 /**
@@ -52,14 +51,14 @@ final class MissedWrites {
 	 * @throws RedisTierException if Redis failed again
 	 * @throws TierUnavailableException if what only a copy has could not be committed
 	 */
-	void tell(RedisTier redis, Convergence convergence) {
+	void tell(EndedCopies endedCopies, Convergence convergence) {
 		for (PendingRow write : this.writes.asMap().values()) {
 			boolean told = true;
 			if (write.session() != null) {
 				told = convergence.replaceOlder(write.session());
 			}
 			else {
-				redis.end(write.id(), write.version());
+				endedCopies.end(write.id(), write.version());
 			}
 			if (told) {
 				this.writes.asMap().remove(write.id(), write);

@@ -162,7 +162,7 @@ public final class ReadPath {
 		}
 		repair(() -> {
 			if (row instanceof Lookup.Ended) {
-				this.redis.end(copy.id(), copy.version() + 1);
+				endCopy(copy);
 			}
 			else {
 				this.redis.discard(copy);
@@ -180,6 +180,18 @@ public final class ReadPath {
 		}
 		catch (TierUnavailableException ex) {
 			return copy.unpersisted().isEmpty() ? row : new Lookup.Unavailable(ex);
+		}
+	}
+
+	/**
+	 * What only the copy has may have to be taken along, which is not for a read to do.
+	 */
+	private void endCopy(SessionRecord copy) {
+		if (copy.unpersisted().isEmpty()) {
+			this.redis.endPersisted(copy.id(), copy.version() + 1);
+		}
+		else {
+			this.outage.remember(copy.id(), "");
 		}
 	}
 

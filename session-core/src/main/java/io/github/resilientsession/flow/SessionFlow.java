@@ -24,6 +24,8 @@ public final class SessionFlow implements AutoCloseable {
 
 	private final WritePath writePath;
 
+	private final EndedCopies endedCopies;
+
 	/**
 	 * Put the paths together.
 	 * @param redis the copies
@@ -47,10 +49,11 @@ public final class SessionFlow implements AutoCloseable {
 		this.convergence = new Convergence(redis, commits, watch);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), commits::read,
 				tokens, listener);
+		this.endedCopies = new EndedCopies(redis, commits, this.convergence, outage);
 		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage, settings.mode(),
 				clock, listener);
-		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence, outage,
-				this.loader, settings.mode(), touched, listener);
+		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence,
+				this.endedCopies, outage, this.loader, settings.mode(), touched, listener);
 	}
 
 	/**
@@ -75,6 +78,14 @@ public final class SessionFlow implements AutoCloseable {
 	 */
 	public Convergence convergence() {
 		return this.convergence;
+	}
+
+	/**
+	 * What ends the copies under ids that have ended.
+	 * @return the same object at each call
+	 */
+	public EndedCopies endedCopies() {
+		return this.endedCopies;
 	}
 
 	/**

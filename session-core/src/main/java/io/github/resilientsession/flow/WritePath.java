@@ -2,7 +2,6 @@ package io.github.resilientsession.flow;
 
 import java.time.Duration;
 import java.util.Collection;
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 
@@ -35,8 +34,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class WritePath {
 
-	private static final int MAX_ATTEMPTS = 5;
-
 	private static final Logger logger = LoggerFactory.getLogger(WritePath.class);
 
 	private final RedisTier redis;
@@ -51,6 +48,8 @@ public final class WritePath {
 
 	private final Convergence convergence;
 
+	private final EndedCopies endedCopies;
+
 	private final OutageWrites outage;
 
 	private final BatchLoader loader;
@@ -64,14 +63,15 @@ public final class WritePath {
 	private final MissedWrites missed = new MissedWrites();
 
 	WritePath(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			Commits commits, Convergence convergence, OutageWrites outage, BatchLoader loader, Mode mode,
-			Consumer<SessionRecord> touched, SessionStoreListener listener) {
+			Commits commits, Convergence convergence, EndedCopies endedCopies, OutageWrites outage, BatchLoader loader,
+			Mode mode, Consumer<SessionRecord> touched, SessionStoreListener listener) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.commits = commits;
 		this.convergence = convergence;
+		this.endedCopies = endedCopies;
 		this.outage = outage;
 		this.loader = loader;
 		this.mode = mode;
@@ -111,7 +111,8 @@ public final class WritePath {
 				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
 			}
 			finally {
-				tellRedis(cutOff, ended(base.id(), next.version()), () -> endOldCopy(base, next, change));
+				tellRedis(cutOff, ended(base.id(), next.version()),
+						() -> this.endedCopies.endMoved(base, next, change));
 			}
 		}
 		else if (commit.onBase() && OutageWrites.isNew(base)) {
@@ -121,51 +122,9 @@ public final class WritePath {
 			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
 		}
 		else {
-			tellRedis(cutOff, living(next), () -> this.convergence.converge(next, change, base.unpersisted().tokens()));
+			tellRedis(cutOff, living(next), () -> this.convergence.converge(next, change));
 		}
 		return new WriteOutcome.Written(next);
-	}
-
-	/**
-	 * End the copy of a session that has another id now. What only that copy has, since
-	 * the durable store did not take it when another request wrote it, goes along.
-	 */
-	private void endOldCopy(SessionRecord base, SessionRecord next, SessionChange change) {
-		SessionRecord expected = base;
-		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			Status found = this.redis.end(expected, next.version()).status();
-			if (found == Status.DONE || found == Status.ENDED) {
-				return;
-			}
-			if (found == Status.ABSENT || !(this.redis.find(base.id()) instanceof Lookup.Hit hit)) {
-				break;
-			}
-			SessionRecord copy = hit.session();
-			SessionChange more = copy.unpersisted().without(base.unpersisted().tokens()).changeOf(copy);
-			if (!more.isTouch()) {
-				takeAlong(next, more.then(change));
-			}
-			expected = copy;
-		}
-		// Also where there is no copy: a rebuild may be on its way.
-		this.redis.end(base.id(), next.version());
-	}
-
-	/**
-	 * If the durable store is gone again by now, only the new copy has it.
-	 */
-	private void takeAlong(SessionRecord next, SessionChange more) {
-		try {
-			Commit commit = this.commits.commit(next, more, false);
-			if (commit != null) {
-				this.convergence.converge(commit.next());
-			}
-		}
-		catch (TierUnavailableException ex) {
-			if (this.outage.save(next, more, ex) instanceof WriteOutcome.Unavailable) {
-				throw ex;
-			}
-		}
 	}
 
 	/**
@@ -174,7 +133,8 @@ public final class WritePath {
 	 */
 	private WriteOutcome drop(SessionRecord base) {
 		this.loader.forget(base.id());
-		tellRedis(false, ended(base.id(), base.version() + 1), () -> this.redis.end(base.id(), base.version() + 1));
+		tellRedis(false, ended(base.id(), base.version() + 1),
+				() -> this.endedCopies.end(base.id(), base.version() + 1));
 		this.listener.onLateSaveDropped();
 		return new WriteOutcome.Dropped();
 	}
@@ -226,7 +186,14 @@ public final class WritePath {
 	private void tellRedisOfEnd(String id, OptionalLong ended, boolean cutOff) {
 		this.loader.forget(id);
 		long version = ended.orElse(1);
-		tellRedis(cutOff, ended(id, version), () -> this.redis.end(id, version));
+		tellRedis(cutOff, ended(id, version), () -> {
+			if (ended.isPresent()) {
+				this.redis.end(id, version);
+			}
+			else {
+				this.endedCopies.end(id, version);
+			}
+		});
 	}
 
 	/**
@@ -259,19 +226,23 @@ public final class WritePath {
 			SessionChange nothing = SessionChange.none(base);
 			Commit commit = this.commits.commit(base, nothing, false);
 			if (commit == null) {
-				drop(base);
+				tellRedis(false, ended(id, base.version() + 1), () -> this.endedCopies.end(id, base.version() + 1));
 			}
 			else {
 				tellRedisOf(commit, base, nothing, false);
 			}
 		}
-		else if (copy instanceof Lookup.Miss && !token.isEmpty()
-				&& !List.of(this.durableCircuit.call(() -> this.durable.persistedWrites(id)).split(" ", -1))
-					.contains(token)) {
+		else if (copy instanceof Lookup.Miss && !token.isEmpty() && !isPersisted(id, token)) {
 			logger.warn("Redis has lost session {} before the database was back: what was written in between is gone.",
 					SessionHash.of(id));
 			this.listener.onUnpersistedLost();
 		}
+	}
+
+	private boolean isPersisted(String id, String token) {
+		Lookup row = this.durableCircuit.call(() -> this.durable.loadForMerge(id));
+		return row instanceof Lookup.Ended
+				|| (row instanceof Lookup.Hit hit && hit.session().persisted().contains(token));
 	}
 
 	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
@@ -280,7 +251,7 @@ public final class WritePath {
 		// In shadow mode an absent copy was ended by a plain node.
 		boolean gone = found.status() == Status.ABSENT && this.mode == Mode.ACTIVE;
 		if (stale || gone) {
-			this.convergence.converge(next, change, base.unpersisted().tokens());
+			this.convergence.converge(next, change);
 		}
 	}
 
@@ -325,7 +296,7 @@ public final class WritePath {
 	 * @throws TierUnavailableException if what only a copy has could not be committed
 	 */
 	public void tellMissed() {
-		this.missed.tell(this.redis, this.convergence);
+		this.missed.tell(this.endedCopies, this.convergence);
 	}
 
 	/**

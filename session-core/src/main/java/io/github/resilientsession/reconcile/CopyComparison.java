@@ -10,6 +10,7 @@ import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.RowVersion;
 import io.github.resilientsession.flow.Convergence;
+import io.github.resilientsession.flow.EndedCopies;
 import io.github.resilientsession.flow.WritePath;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionHash;
@@ -41,15 +42,18 @@ final class CopyComparison {
 
 	private final Convergence convergence;
 
+	private final EndedCopies endedCopies;
+
 	private final WritePath writePath;
 
 	CopyComparison(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
-			Convergence convergence, WritePath writePath) {
+			Convergence convergence, EndedCopies endedCopies, WritePath writePath) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.convergence = convergence;
+		this.endedCopies = endedCopies;
 		this.writePath = writePath;
 	}
 
@@ -88,7 +92,7 @@ final class CopyComparison {
 				}
 			}
 		}
-		this.redisCircuit.write(() -> this.redis.endAll(ended));
+		this.redisCircuit.write(() -> this.endedCopies.endAll(ended));
 		converge(older);
 		return repaired + ended.size() + older.size();
 	}
@@ -143,7 +147,7 @@ final class CopyComparison {
 				this.redisCircuit.call(() -> this.convergence.convergeOrHide(expired.session()));
 			}
 			else if (row instanceof Lookup.Ended) {
-				this.redisCircuit.write(() -> this.redis.end(id, 1));
+				this.redisCircuit.write(() -> this.endedCopies.end(id, 1));
 			}
 			else {
 				// The row cannot be read: nor may its older copy be.

@@ -13,6 +13,7 @@ import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.flow.Convergence;
+import io.github.resilientsession.flow.EndedCopies;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.CopyOutcome;
@@ -47,6 +48,8 @@ public final class PendingReconciler {
 
 	private final Convergence convergence;
 
+	private final EndedCopies endedCopies;
+
 	private final SessionStoreListener listener;
 
 	private volatile int page = PAGE;
@@ -54,11 +57,12 @@ public final class PendingReconciler {
 	private volatile long notBefore = System.nanoTime();
 
 	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit, Convergence convergence,
-			SessionStoreListener listener) {
+			EndedCopies endedCopies, SessionStoreListener listener) {
 		this.redis = redis;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.convergence = convergence;
+		this.endedCopies = endedCopies;
 		this.listener = listener;
 	}
 
@@ -164,7 +168,7 @@ public final class PendingReconciler {
 			}
 		}
 		List<PendingRow> ended = page.stream().filter((row) -> row.session() == null).toList();
-		this.redis.endAll(ended.stream().collect(Collectors.toMap(PendingRow::id, PendingRow::version)));
+		this.endedCopies.endAll(ended.stream().collect(Collectors.toMap(PendingRow::id, PendingRow::version)));
 		told.addAll(ended);
 		told.forEach((row) -> this.listener.onSettled());
 		return new Told(told, refused);

@@ -113,7 +113,8 @@ public final class RebuildCheck implements RebuildWatch {
 		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(ids));
 		for (SessionRecord copy : batch) {
 			RowVersion row = rows.get(copy.id());
-			if (row == null || row.ended() || row.version() > copy.version()) {
+			boolean older = row == null || row.ended() || row.version() > copy.version();
+			if (older && copy.unpersisted().isEmpty()) {
 				// Only if it is still this copy: whoever reads it next puts the newer
 				// one.
 				this.redisCircuit.write(() -> this.redis.discard(copy));

@@ -119,7 +119,7 @@ public final class Resync implements AutoCloseable {
 		this.durableCircuit = durableCircuit;
 		this.loader = flow.loader();
 		this.comparison = new CopyComparison(redis, redisCircuit, durable, durableCircuit, flow.convergence(),
-				flow.writePath());
+				flow.endedCopies(), flow.writePath());
 		this.refill = new Refill(redis, redisCircuit, rebuilds, settings.memoryHeadroom());
 		this.settings = settings;
 		this.owner = owner;

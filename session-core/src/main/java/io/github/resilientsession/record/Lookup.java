@@ -1,5 +1,7 @@
 package io.github.resilientsession.record;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a tier, or the read path over both, answers when asked for a session.
  */
@@ -23,8 +25,11 @@ public sealed interface Lookup {
 
 	/**
 	 * The tier answered that the session was ended: it must not come back.
+	 *
+	 * @param movedTo the id that the session was given instead, as far as the tier knows;
+	 * {@code null} if it is over
 	 */
-	record Ended() implements Lookup {
+	record Ended(@Nullable String movedTo) implements Lookup {
 
 	}
 

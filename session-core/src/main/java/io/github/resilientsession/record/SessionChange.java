@@ -50,7 +50,8 @@ public record SessionChange(String id, Instant lastAccessedTime, @Nullable Durat
 		return new SessionRecord(this.id, base.version() + 1, base.creationTime(),
 				later(base.lastAccessedTime(), this.lastAccessedTime),
 				(this.maxInactiveInterval != null) ? this.maxInactiveInterval : base.maxInactiveInterval(),
-				(this.principal != null) ? this.principal.name() : base.principalName(), merged);
+				(this.principal != null) ? this.principal.name() : base.principalName(), merged, UnpersistedWrites.NONE,
+				base.persisted());
 	}
 
 	/**

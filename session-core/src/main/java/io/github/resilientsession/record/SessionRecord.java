@@ -4,9 +4,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Collection;
 import java.util.Map;
+import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 
@@ -28,10 +30,11 @@ import org.jspecify.annotations.Nullable;
  * @param attributes the attributes by name, each as the bytes of the configured
  * serializer
  * @param unpersisted of a copy, the writes that the durable store does not know yet
+ * @param persisted of a row, the tokens of the last such writes that it was given
  */
 public record SessionRecord(String id, long version, Instant creationTime, Instant lastAccessedTime,
 		Duration maxInactiveInterval, @Nullable String principalName, Map<String, byte[]> attributes,
-		UnpersistedWrites unpersisted) {
+		UnpersistedWrites unpersisted, Set<String> persisted) {
 
 	/**
 	 * The version of a copy that the durable store does not know yet: plain Spring
@@ -47,10 +50,11 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 		creationTime = creationTime.truncatedTo(ChronoUnit.MILLIS);
 		lastAccessedTime = lastAccessedTime.truncatedTo(ChronoUnit.MILLIS);
 		attributes = Collections.unmodifiableMap(new LinkedHashMap<>(attributes));
+		persisted = Set.copyOf(persisted);
 	}
 
 	/**
-	 * Create a state that the durable store knows.
+	 * Create a state that was never unpersisted.
 	 * @param id the session id
 	 * @param version the number of durable writes so far
 	 * @param creationTime when the session was created
@@ -62,7 +66,7 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	public SessionRecord(String id, long version, Instant creationTime, Instant lastAccessedTime,
 			Duration maxInactiveInterval, @Nullable String principalName, Map<String, byte[]> attributes) {
 		this(id, version, creationTime, lastAccessedTime, maxInactiveInterval, principalName, attributes,
-				UnpersistedWrites.NONE);
+				UnpersistedWrites.NONE, Set.of());
 	}
 
 	/**
@@ -118,7 +122,20 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	 */
 	public SessionRecord withoutAttributes() {
 		return new SessionRecord(this.id, this.version, this.creationTime, this.lastAccessedTime,
-				this.maxInactiveInterval, this.principalName, Map.of(), this.unpersisted);
+				this.maxInactiveInterval, this.principalName, Map.of(), this.unpersisted, this.persisted);
+	}
+
+	/**
+	 * The state that a durable write makes of this one.
+	 * @param newVersion the version of the result
+	 * @param tokens the tokens of the unpersisted writes that it includes
+	 * @return a record that has nothing unpersisted
+	 */
+	public SessionRecord committed(long newVersion, Collection<String> tokens) {
+		Set<String> all = new HashSet<>(this.persisted);
+		all.addAll(tokens);
+		return new SessionRecord(this.id, newVersion, this.creationTime, this.lastAccessedTime,
+				this.maxInactiveInterval, this.principalName, this.attributes, UnpersistedWrites.NONE, all);
 	}
 
 	/**
@@ -135,20 +152,19 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	/**
 	 * This state and what only an older copy has.
 	 * @param copy the copy
-	 * @param persisted the tokens of the unpersisted writes that this state includes
 	 * @param change a later change that this state includes, if any: it wins
 	 * @return a record of this version that still names what is unpersisted
 	 */
-	public SessionRecord with(SessionRecord copy, Collection<String> persisted, @Nullable SessionChange change) {
-		UnpersistedWrites left = copy.unpersisted().without(persisted);
+	public SessionRecord with(SessionRecord copy, @Nullable SessionChange change) {
+		UnpersistedWrites left = copy.unpersisted().without(this.persisted);
 		SessionChange more = left.changeOf(copy);
-		SessionRecord both = ((change != null) ? more.then(change) : more).applyTo(this);
+		SessionRecord both = more.then((change != null) ? change : SessionChange.none(this)).applyTo(this);
 		return both.with(this.version, both.lastAccessedTime(), left);
 	}
 
 	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {
 		return new SessionRecord(this.id, newVersion, this.creationTime, access, this.maxInactiveInterval,
-				this.principalName, this.attributes, writes);
+				this.principalName, this.attributes, writes, this.persisted);
 	}
 
 }

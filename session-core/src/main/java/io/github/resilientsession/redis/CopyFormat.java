@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.record.Lookup;
@@ -174,12 +175,12 @@ final class CopyFormat {
 		try {
 			long number = version(version);
 			if (number < 0) {
-				return new Lookup.Ended();
+				return new Lookup.Ended(null);
 			}
 			Duration interval = Duration.ofSeconds(number(maxInactiveInterval).longValue());
 			return new Lookup.Hit(new SessionRecord(id, number, time(creationTime), time(lastAccessedTime),
 					(interval.toSeconds() > 0) ? interval : this.ttlPolicy.limit(interval), null, attributes,
-					writes(mark)));
+					writes(mark), Set.of()));
 		}
 		catch (RuntimeException ex) {
 			throw new UnreadableCopyException("a field cannot be read", version, mark, ex);

@@ -331,6 +331,16 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
+	 * Put a tombstone in place of whatever is there, unless that has unpersisted writes.
+	 * @param id the session's id
+	 * @param endedVersion the version with which it ended
+	 * @return what the script found
+	 */
+	public CopyOutcome endPersisted(String id, long endedVersion) {
+		return run(Script.PUT, id, tombstone("persisted", null, endedVersion, TOMBSTONE_TTL, false));
+	}
+
+	/**
 	 * Put a tombstone in place of a copy.
 	 * @param expected the copy to replace
 	 * @param endedVersion the version with which the session ended
@@ -353,17 +363,22 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Put tombstones in place of whatever is there, with one round trip.
+	 * Like {@link #endPersisted}, for many sessions with one round trip.
 	 * @param endedVersions the versions with which the sessions ended, by id
+	 * @return the ids of those that have unpersisted writes
 	 */
-	public void endAll(Map<String, Long> endedVersions) {
+	public List<String> endAllPersisted(Map<String, Long> endedVersions) {
 		Instant now = now();
-		List<CompletionStage<List<Object>>> answers = new ArrayList<>(endedVersions.size());
-		endedVersions.forEach((id, version) -> answers.add(this.scripts.start(Script.PUT, key(id), now,
-				tombstone("always", null, version, TOMBSTONE_TTL, false))));
-		for (CompletionStage<List<Object>> answer : answers) {
-			ScriptRunner.status(this.link.await(answer.toCompletableFuture()));
-		}
+		Map<String, CompletionStage<List<Object>>> answers = new LinkedHashMap<>();
+		endedVersions.forEach((id, version) -> answers.put(id, this.scripts.start(Script.PUT, key(id), now,
+				tombstone("persisted", null, version, TOMBSTONE_TTL, false))));
+		List<String> left = new ArrayList<>();
+		answers.forEach((id, answer) -> {
+			if (!ScriptRunner.status(this.link.await(answer.toCompletableFuture())).equals("done")) {
+				left.add(id);
+			}
+		});
+		return left;
 	}
 
 	/**

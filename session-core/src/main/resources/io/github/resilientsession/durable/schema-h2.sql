@@ -14,7 +14,8 @@ create table if not exists resilient_session (
   attributes binary large object not null,
   state smallint not null,
   redis_pending boolean not null,
-  persisted_writes varchar(2048)
+  persisted_writes varchar(2048),
+  moved_to varchar(256)
 );
 
 create index if not exists resilient_session_expires_at on resilient_session (expires_at, session_id);

@@ -1,5 +1,5 @@
--- Puts a whole copy or tombstone. ARGV: 2 condition ('absent', 'match' or 'always'), 3 expected version, 4 expected mark,
--- 5 TTL in ms, 6 for 'match' the expected last access, or '' for any; from 7 on the fields and values.
+-- Puts a whole copy or tombstone. ARGV: 2 condition ('absent', 'match', 'persisted' or 'always'), 3 expected version,
+-- 4 expected mark, 5 TTL in ms, 6 for 'match' the expected last access, or '' for any; from 7 on the fields and values.
 local condition = ARGV[2]
 if condition == 'absent' then
   local version = redis.call('HGET', KEYS[1], 'version')
@@ -24,6 +24,12 @@ elseif condition == 'match' then
     end
   end
 else
+  if condition == 'persisted' and redis.call('TYPE', KEYS[1]).ok == 'hash' then
+    local copy = redis.call('HMGET', KEYS[1], 'version', 'unpersisted')
+    if copy[2] then
+      return {'other', copy[1] or '', copy[2]}
+    end
+  end
   redis.call('DEL', KEYS[1])
 end
 hset(7, #ARGV)

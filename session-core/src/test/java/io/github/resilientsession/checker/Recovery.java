@@ -117,8 +117,10 @@ final class Recovery {
 	}
 
 	/**
-	 * Find out by a write whether the session lives under its old id: an old copy may
-	 * still be there, since nobody acknowledged the change, but not after a write.
+	 * Find out by a durable write whether the session lives under its old id: an old copy
+	 * may still be there, since nobody acknowledged the change, but not after a write. A
+	 * database that has given no answer may carry the change out as soon as it can, which
+	 * only a write that comes after it finds out.
 	 */
 	private boolean resolve(ClientSession session) {
 		Life life = session.current();
@@ -131,7 +133,8 @@ final class Recovery {
 			return false;
 		}
 		long before = probeOf(old, session);
-		if (this.client.write(life, node, old.session(), session.probe()) != Outcome.DONE) {
+		if (this.client.write(life, node, old.session(), session.probe()) != Outcome.DONE
+				|| NodeWatch.wasUnpersisted()) {
 			return false;
 		}
 		Answer again = this.client.read(life, node, false);

@@ -279,20 +279,32 @@ abstract class DurableTierTests {
 
 	@Test
 	void persistedWrites_areRemembered_theLastOnesIfThereAreTooMany() {
-		assertThat(this.tier.persistedWrites("unknown")).isEmpty();
-		this.tier.insert(session("plain", 1), false, null);
-		assertThat(this.tier.persistedWrites("plain")).isEmpty();
-		this.tier.insert(session("s", 1), false, "a");
-		this.tier.update(session("s", 2), 1, null, false, null);
-		assertThat(this.tier.persistedWrites("s")).isEqualTo("a");
-		this.tier.update(session("s", 3), 2, new Principal("alice"), false, "b");
-		assertThat(this.tier.persistedWrites("s")).isEqualTo("a b");
-		this.tier.changeId("s", 3, session("t", 4), false, null);
-		assertThat(this.tier.persistedWrites("t")).isEqualTo("a b");
-		this.tier.changeId("t", 4, session("u", 5), false, "c");
-		assertThat(this.tier.persistedWrites("u")).isEqualTo("c");
-		this.tier.update(session("u", 6), 5, null, false, "d".repeat(2_047));
-		assertThat(this.tier.persistedWrites("u")).hasSize(2_048).startsWith(" d");
+		this.tier.insert(session("s", 1), false, null);
+		assertThat(hit("s").persisted()).isEmpty();
+		this.tier.update(session("s", 2), 1, null, false, "a");
+		this.tier.update(session("s", 3), 2, null, false, null);
+		assertThat(hit("s").persisted()).containsExactly("a");
+		this.tier.update(session("s", 4), 3, new Principal("alice"), false, "b a");
+		assertThat(hit("s").persisted()).containsExactlyInAnyOrder("a", "b");
+		this.tier.changeId("s", 4, session("t", 5), false, null);
+		assertThat(hit("t").persisted()).containsExactlyInAnyOrder("a", "b");
+		this.tier.changeId("t", 5, session("u", 6), false, "c d");
+		assertThat(hit("u").persisted()).containsExactlyInAnyOrder("a", "b", "c", "d");
+		this.tier.update(session("u", 7), 6, null, false, "e".repeat(2_046));
+		assertThat(hit("u").persisted()).containsExactlyInAnyOrder("d", "e".repeat(2_046));
+		this.tier.insert(session("v", 1), false, "f");
+		assertThat(hit("v").persisted()).containsExactly("f");
+	}
+
+	@Test
+	void endedRow_tellsTheIdThatTheSessionWasGivenInstead() {
+		this.tier.insert(session("old", 1), false, null);
+		this.tier.changeId("old", 1, session("new", 2), false, null);
+		assertThat(this.tier.loadForMerge("old")).isEqualTo(new Lookup.Ended("new"));
+		this.tier.insertChanged("unknown", HALF_AN_HOUR, session("newer", 1), false, null);
+		assertThat(this.tier.loadForMerge("unknown")).isEqualTo(new Lookup.Ended("newer"));
+		this.tier.end("new", false, HALF_AN_HOUR);
+		assertThat(this.tier.loadForMerge("new")).isEqualTo(new Lookup.Ended(null));
 	}
 
 	@Test
