@@ -148,6 +148,96 @@ class RaceTests {
 	}
 
 	@Test
+	void changeOfId_takesAlongWhatAnotherRequestHasKeptInRedisOnly_alsoIfALateSaveComesFirst() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			ResilientSession late = later.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "b", "1");
+			}
+			String newId = moving.changeSessionId();
+			this.between.set(() -> {
+				late.setAttribute("c", "dropped");
+				later.repository.save(late);
+			});
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			assertThat(later.repository.findById(id)).isNull();
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("0");
+			assertThat(later.get(newId, "b")).isEqualTo("1");
+			assertThat(later.get(newId, "c")).isNull();
+		}
+	}
+
+	@Test
+	void changeOfId_byANodeWithoutRedis_takesAlongWhatAnotherHasKeptThere_whenRedisIsBack() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "b", "1");
+			}
+			this.wire.blackhole();
+			String newId = moving.changeSessionId();
+			this.slow.repository.save(moving);
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			await().untilAsserted(() -> assertThat(this.other.get(newId, "b")).isEqualTo("1"));
+			assertThat(later.repository.findById(id)).isNull();
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("0");
+			assertThat(later.get(newId, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void writeThatWasPersistedAndOverwritten_doesNotComeBackFromTheCopy_whenTheDatabaseFailsAgain() {
+		this.slow.close();
+		this.other.close();
+		Duration never = Duration.ofHours(1);
+		try (Wire blind = Wire.to(this.redis.host(), this.redis.port());
+				SessionNode keeping = SessionNode.on(this.redis, this.url).reconcileInterval(never).start();
+				SessionNode overwriting = SessionNode.on(this.redis, this.url)
+					.redis(blind)
+					.reconcileInterval(never)
+					.start();
+				SessionNode merging = SessionNode.on(this.redis, this.url)
+					.reconcileInterval(never)
+					.dataSource(AfterStatement::new)
+					.start()) {
+			// So that nobody comes to compare the copies.
+			this.postgres.execute(PostgresServer.database(this.url),
+					"delete from resilient_session_lease; "
+							+ "insert into resilient_session_lease values ('resync', 'the test', %d, '')"
+								.formatted(Long.MAX_VALUE));
+			String id = keeping.create("a", "0");
+			ResilientSession merged = merging.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				keeping.set(id, "a", "1");
+			}
+			ResilientSession overwritten = overwriting.find(id);
+			overwritten.setAttribute("a", "2");
+			blind.blackhole();
+			overwriting.repository.save(overwritten);
+			AtomicReference<Fault> again = new AtomicReference<>();
+			// After the update that fails, the load of what it missed, and the update.
+			this.between.set(() -> this.between.set(() -> this.between
+				.set(() -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")))));
+			merged.setAttribute("b", "1");
+			try {
+				merging.repository.save(merged);
+				assertThat(keeping.get(id, "a")).isEqualTo("2");
+				assertThat(keeping.get(id, "b")).isEqualTo("1");
+			}
+			finally {
+				again.get().close();
+			}
+		}
+	}
+
+	@Test
 	void rebuildOfAnOlderState_intoTheGapOfANewerCopyThatRedisLost_goesAgain() {
 		String id = this.other.create("a", "0");
 		forget(id);

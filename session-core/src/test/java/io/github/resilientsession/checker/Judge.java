@@ -159,17 +159,16 @@ final class Judge {
 			missing.removeAll(judged);
 		}
 		List<Ack> overwritten = missing.stream()
-			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.overwriting(value)))
+			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.overwriting(value), life.begun()))
 			.toList();
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
-		List<Ack> left = missing.stream().filter((ack) -> this.timeline.couldNotTakeAlong(ack, life.begun())).toList();
-		register.forget(left);
-		left.forEach((ack) -> this.figures.count(APART + "left behind by a change of id"));
-		missing.removeAll(left);
 		if (missing.isEmpty()) {
 			return;
+		}
+		if (!settled && missing.removeIf((ack) -> this.timeline.couldNotTakeAlong(ack, life.begun()))) {
+			this.figures.count(APART + "not taken along yet by a change of id");
 		}
 		missing.removeIf((ack) -> this.timeline.couldNotKnow(ack, node, blind, began));
 		if (missing.isEmpty()) {

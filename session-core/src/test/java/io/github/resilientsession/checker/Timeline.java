@@ -144,7 +144,8 @@ final class Timeline {
 
 	/**
 	 * Whether a change of id could not take an acknowledged write along, by the stated
-	 * limit: who changed the id could not know of it.
+	 * limit: who changed the id could not know of it. It follows when the stores are
+	 * back.
 	 */
 	boolean couldNotTakeAlong(Ack ack, Ack changed) {
 		return ack.began() < changed.at() && couldNotKnow(ack, changed.node(), changed.blind(), changed.began());
@@ -153,12 +154,13 @@ final class Timeline {
 	/**
 	 * Whether an acknowledged value may have been overwritten by an earlier one, by the
 	 * stated limit: the node that gave it could not know of the earlier one, which is
-	 * persisted later.
+	 * persisted later, or taken along later by a change of id.
+	 * @param begun when the session got the id that it has
 	 */
-	boolean mayBeOverwritten(Ack ack, List<Ack> earlier) {
+	boolean mayBeOverwritten(Ack ack, List<Ack> earlier, Ack begun) {
 		return earlier.stream()
 			.anyMatch((other) -> other.value() < ack.value()
-					&& couldNotKnow(other, ack.node(), ack.blind(), ack.began()));
+					&& (couldNotKnow(other, ack.node(), ack.blind(), ack.began()) || couldNotTakeAlong(other, begun)));
 	}
 
 	private long databaseBack(Ack ack) {
