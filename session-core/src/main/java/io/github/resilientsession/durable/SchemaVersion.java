@@ -18,7 +18,7 @@ final class SchemaVersion {
 	/**
 	 * What the schema scripts create.
 	 */
-	static final int NEEDED = 1;
+	static final int NEEDED = 2;
 
 	/**
 	 * What PostgreSQL and H2 call a table that is not there.

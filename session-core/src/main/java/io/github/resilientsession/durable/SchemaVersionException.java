@@ -8,6 +8,8 @@ import java.util.List;
  */
 public final class SchemaVersionException extends RuntimeException {
 
+	private static final String MOVED_TO = "'alter table resilient_session add column moved_to varchar(256)'";
+
 	private final String action;
 
 	/**
@@ -33,8 +35,8 @@ public final class SchemaVersionException extends RuntimeException {
 	private static String action(List<Integer> found, int needed) {
 		if (found.isEmpty()) {
 			return "Stop all nodes, add what is missing by 'alter table resilient_session add column persisted_writes "
-					+ "varchar(2048)' and by running the library's schema script, which leaves the sessions alone; or "
-					+ "give this application a database or schema of its own.";
+					+ "varchar(2048)', " + MOVED_TO + " and the library's schema script, which leaves the sessions "
+					+ "alone; or give this application a database or schema of its own.";
 		}
 		if (found.size() > 1) {
 			return "Run one version of the library, and leave only its version in the table resilient_session_schema "
@@ -43,6 +45,11 @@ public final class SchemaVersionException extends RuntimeException {
 		if (found.get(0) > needed) {
 			return "Use the version of the library that the other nodes use: a newer one has brought the tables to "
 					+ "version " + found.get(0) + ". To stay on this one, give it a database or schema of its own.";
+		}
+		if (found.get(0) == 1) {
+			return "Stop all nodes and bring the tables to version " + needed + " by " + MOVED_TO
+					+ " and 'update resilient_session_schema set version = 2', which leaves the sessions alone; or use "
+					+ "the version of the library that created them.";
 		}
 		return "Bring the tables to version " + needed + " as the library's release notes say, or use the version of "
 				+ "the library that created them.";

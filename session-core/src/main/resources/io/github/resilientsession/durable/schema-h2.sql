@@ -1,7 +1,7 @@
 -- First of all: a table of sessions without a version would count as older.
 create table if not exists resilient_session_schema (version integer not null primary key);
 
-insert into resilient_session_schema (version) select 1 where not exists (select 1 from resilient_session_schema);
+insert into resilient_session_schema (version) select 2 where not exists (select 1 from resilient_session_schema);
 
 create table if not exists resilient_session (
   session_id varchar(256) not null primary key,

@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -639,14 +640,14 @@ abstract class DurableTierTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(ints = { 0, 2 })
+	@ValueSource(ints = { 0, 1, 3 })
 	void schema_ofAnotherVersion_isRefusedAndNotWrittenTo(int version) {
 		this.jdbc.update("update resilient_session_schema set version = ?", version);
 		this.jdbc.execute("drop table resilient_session");
 		for (ThrowingCallable call : List.<ThrowingCallable>of(this.tier::checkSchema, this.tier::initializeSchema)) {
 			assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(call)
 				.withMessageContaining("version " + version)
-				.withMessageContaining("needs version 1")
+				.withMessageContaining("needs version 2")
 				.satisfies((ex) -> assertThat(ex.action()).contains("version of the library"));
 		}
 		assertThatExceptionOfType(RuntimeException.class).isThrownBy(this.tier::probe);
@@ -664,16 +665,33 @@ abstract class DurableTierTests {
 			.isThrownBy(() -> this.jdbc.execute("select * from resilient_session_schema"));
 		// As the action says.
 		this.jdbc.execute("alter table resilient_session drop column persisted_writes");
+		this.jdbc.execute("alter table resilient_session drop column moved_to");
 		this.jdbc.execute("alter table resilient_session add column persisted_writes varchar(2048)");
+		this.jdbc.execute("alter table resilient_session add column moved_to varchar(256)");
 		new SchemaScript(this.platform).run(this.pool);
 		this.tier.checkSchema();
 	}
 
 	@Test
-	void schema_ofTwoVersionsAtOnce_isRefused() {
-		this.jdbc.update("insert into resilient_session_schema (version) values (2)");
+	void schema_ofVersion1_isBroughtToTheNextAsTheActionSays() {
+		this.tier.insert(session("s", 1), false, null);
+		this.jdbc.execute("alter table resilient_session drop column moved_to");
+		this.jdbc.update("update resilient_session_schema set version = 1");
 		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::checkSchema)
-			.withMessageContaining("[1, 2]");
+			.satisfies((ex) -> Pattern.compile("'([^']*)'")
+				.matcher(ex.action())
+				.results()
+				.forEach((statement) -> this.jdbc.execute(statement.group(1))));
+		this.tier.checkSchema();
+		assertThat(this.tier.changeId("s", 1, session("t", 2), false, null)).isTrue();
+		assertThat(this.tier.loadForMerge("s")).isEqualTo(new Lookup.Ended("t"));
+	}
+
+	@Test
+	void schema_ofTwoVersionsAtOnce_isRefused() {
+		this.jdbc.update("insert into resilient_session_schema (version) values (3)");
+		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::checkSchema)
+			.withMessageContaining("[2, 3]");
 	}
 
 	@Test

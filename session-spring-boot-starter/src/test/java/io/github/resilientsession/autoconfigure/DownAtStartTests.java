@@ -174,12 +174,12 @@ class DownAtStartTests {
 		WebApplicationContextRunner runner = StarterRunner.withRedis(this.redis)
 			.withPropertyValues("spring.datasource.url=" + url, "resilient-session.durable.initialize-schema=" + mode);
 		execute(url, "create table resilient_session_schema (version integer not null primary key)",
-				"insert into resilient_session_schema (version) values (2)");
+				"insert into resilient_session_schema (version) values (3)");
 		runner.run((context) -> {
 			assertThat(context).hasFailed();
 			assertThat(context.getStartupFailure()).hasRootCauseInstanceOf(SchemaVersionException.class);
 			FailureAnalysis analysis = new SchemaVersionFailureAnalyzer().analyze(context.getStartupFailure());
-			assertThat(analysis.getDescription()).contains("version 2", "needs version 1");
+			assertThat(analysis.getDescription()).contains("version 3", "needs version 2");
 			assertThat(analysis.getAction()).contains("version of the library");
 		});
 		assertThatExceptionOfType(BadSqlGrammarException.class)
@@ -191,7 +191,7 @@ class DownAtStartTests {
 		try (PostgresServer server = PostgresServer.start()) {
 			String url = server.createDatabase();
 			execute(server, url, "create table resilient_session_schema (version integer not null primary key)",
-					"insert into resilient_session_schema (version) values (2)");
+					"insert into resilient_session_schema (version) values (3)");
 			server.kill();
 			StarterRunner.withRedis(this.redis)
 				.withPropertyValues("spring.datasource.url=" + url, "spring.datasource.username=" + server.username(),
