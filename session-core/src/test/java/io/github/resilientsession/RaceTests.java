@@ -207,11 +207,7 @@ class RaceTests {
 					.reconcileInterval(never)
 					.dataSource(AfterStatement::new)
 					.start()) {
-			// So that nobody comes to compare the copies.
-			this.postgres.execute(PostgresServer.database(this.url),
-					"delete from resilient_session_lease; "
-							+ "insert into resilient_session_lease values ('resync', 'the test', %d, '')"
-								.formatted(Long.MAX_VALUE));
+			keepFromComparing();
 			String id = keeping.create("a", "0");
 			ResilientSession merged = merging.find(id);
 			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
@@ -327,6 +323,35 @@ class RaceTests {
 			this.postgres.restart();
 		}
 		await().ignoreExceptions().untilAsserted(() -> assertThat(this.slow.get(id, "a")).isEqualTo("1"));
+	}
+
+	@Test
+	void readOfASuspectCopy_whoseWritesAnotherMergesMeanwhile_seesThem() {
+		try (SessionNode keeping = SessionNode.on(this.redis, this.url)
+			.reconcileInterval(Duration.ofHours(1))
+			.start()) {
+			keepFromComparing();
+			this.redis.call((commands) -> commands.hset("spring:session:agreed", "incarnation", "another"));
+			await().until(() -> !this.slow.trustsRedis() && !this.other.trustsRedis());
+			String id = keeping.create("a", "0");
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				keeping.set(id, "b", "1");
+			}
+			this.postgres.execute(PostgresServer.database(this.url),
+					"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+			this.between.set(() -> assertThat(this.other.get(id, "b")).isEqualTo("1"));
+			assertThat(this.slow.get(id, "b")).isEqualTo("1");
+			assertThat(this.between.get()).isNull();
+		}
+	}
+
+	/**
+	 * Let no node compare the copies with the rows in the background.
+	 */
+	private void keepFromComparing() {
+		this.postgres.execute(PostgresServer.database(this.url),
+				"delete from resilient_session_lease; insert into resilient_session_lease "
+						+ "values ('resync', 'the test', %d, '')".formatted(Long.MAX_VALUE));
 	}
 
 	/**

@@ -176,7 +176,14 @@ public final class ReadPath {
 	 */
 	private Lookup converged(SessionRecord copy, Lookup.Hit row) {
 		try {
-			return new Lookup.Hit(this.redisCircuit.call(() -> this.convergence.converge(row.session())));
+			SessionRecord state = this.redisCircuit.call(() -> this.convergence.converge(row.session()));
+			boolean merged = state.version() > row.session().version() || !state.unpersisted().isEmpty();
+			if (!merged && !copy.unpersisted().isEmpty()) {
+				// Another request has merged it just now: Redis has what came of that.
+				Lookup newer = this.redisCircuit.call(() -> this.redis.find(copy.id()));
+				return (newer instanceof Lookup.Miss) ? row : newer;
+			}
+			return new Lookup.Hit(state);
 		}
 		catch (TierUnavailableException ex) {
 			return copy.unpersisted().isEmpty() ? row : new Lookup.Unavailable(ex);
