@@ -17,6 +17,7 @@ import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
+import io.lettuce.core.RestoreArgs;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -219,8 +220,7 @@ class RaceTests {
 			overwriting.repository.save(overwritten);
 			AtomicReference<Fault> again = new AtomicReference<>();
 			// After the update that fails, the load of what it missed, and the update.
-			this.between.set(() -> this.between.set(() -> this.between
-				.set(() -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")))));
+			after(3, () -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
 			merged.setAttribute("b", "1");
 			try {
 				merging.repository.save(merged);
@@ -230,6 +230,94 @@ class RaceTests {
 			finally {
 				again.get().close();
 			}
+		}
+	}
+
+	@Test
+	void changeOfId_thatChangesTheSame_winsOverWhatALateSaveTakesAlongBeforeIt() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			ResilientSession late = later.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "a", "1");
+			}
+			moving.setAttribute("a", "2");
+			String newId = moving.changeSessionId();
+			after(1, () -> {
+				late.setAttribute("b", "dropped");
+				later.repository.save(late);
+			});
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			assertThat(later.get(newId, "a")).isEqualTo("2");
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("2");
+		}
+	}
+
+	@Test
+	void whatAChangeOfIdHasTakenAlong_isInRedisToo_afterRedisFailedInBetween() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "b", "1");
+			}
+			String newId = moving.changeSessionId();
+			// After the change, two loads that follow it, and the load and the update of
+			// what is taken along.
+			after(5, this.wire::blackhole);
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			await().untilAsserted(() -> assertThat(this.other.get(newId, "b")).isEqualTo("1"));
+			assertThat(later.repository.findById(id)).isNull();
+		}
+	}
+
+	@Test
+	void whatAChangeOfIdHasTakenAlong_doesNotComeAgainWithTheOldCopy() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			ResilientSession late = later.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "a", "1");
+			}
+			byte[] copy = this.redis.call((commands) -> commands.dump(key(id)));
+			String newId = moving.changeSessionId();
+			after(1, () -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
+			this.slow.repository.save(moving);
+			again.get().close();
+			await().until(() -> this.slow.unpersisted().isEmpty());
+			this.other.set(newId, "a", "2");
+			this.redis.call((commands) -> commands.restore(key(id), copy, RestoreArgs.Builder.ttl(60_000).replace()));
+			late.setAttribute("b", "dropped");
+			later.repository.save(late);
+			assertThat(later.repository.findById(id)).isNull();
+			this.redis.flushAll();
+			assertThat(later.get(newId, "a")).isEqualTo("2");
+		}
+	}
+
+	@Test
+	void endByANodeWithoutRedis_isToldWhenRedisIsBack_thoughTheCopyWasWrittenAndTheDatabaseIsDownByThen() {
+		String id = this.other.create("a", "0");
+		this.wire.blackhole();
+		this.slow.repository.deleteById(id);
+		this.postgres.kill();
+		try {
+			this.other.set(id, "a", "1");
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			assertThat(this.slow.repository.findById(id)).isNull();
+			assertThat(this.other.repository.findById(id)).isNull();
+		}
+		finally {
+			this.postgres.restart();
 		}
 	}
 
@@ -386,6 +474,13 @@ class RaceTests {
 
 	private static String key(String id) {
 		return "spring:session:sessions:" + id;
+	}
+
+	/**
+	 * Let something come after some statements from now.
+	 */
+	private void after(int statements, Runnable task) {
+		this.between.set((statements == 1) ? task : () -> after(statements - 1, task));
 	}
 
 	private void runBetween() {

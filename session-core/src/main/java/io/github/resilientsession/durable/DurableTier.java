@@ -220,16 +220,31 @@ public final class DurableTier implements AutoCloseable {
 	 * before
 	 */
 	public OptionalLong end(String id, boolean redisPending, Duration keep) {
+		return end(id, null, redisPending, keep);
+	}
+
+	/**
+	 * End the row of an id that a session had, like {@link #end}.
+	 * @param id the id
+	 * @param movedTo the id that the session has been given instead, which may have no
+	 * row yet; {@code null} if the session is over
+	 * @param redisPending whether Redis is not going to be told
+	 * @param keep how long a session that has no row can live: its row stays for that
+	 * long
+	 * @return the version with which it ended, 1 if it had no row; empty if it had ended
+	 * before
+	 */
+	public OptionalLong end(String id, @Nullable String movedTo, boolean redisPending, Duration keep) {
 		Instant now = this.clock.instant();
-		OptionalLong ended = this.rows.end(id, now, redisPending);
+		OptionalLong ended = this.rows.end(id, movedTo, now, redisPending);
 		if (ended.isPresent()) {
 			return ended;
 		}
-		if (this.rows.insertEnded(id, now, keep, redisPending)) {
+		if (this.rows.insertEnded(id, movedTo, now, keep, redisPending)) {
 			return OptionalLong.of(1);
 		}
 		// Ended before, or stored by another request just now.
-		return this.rows.end(id, now, redisPending);
+		return this.rows.end(id, movedTo, now, redisPending);
 	}
 
 	/**
@@ -388,7 +403,8 @@ public final class DurableTier implements AutoCloseable {
 			for (SessionRow row : page) {
 				SessionRecord session = row.isEnded() ? null : read(row);
 				if (row.isEnded() || session != null) {
-					pending.add(new PendingRow(row.id(), row.version(), session));
+					pending
+						.add(new PendingRow(row.id(), row.version(), session, row.isEnded() && row.movedTo() == null));
 				}
 				last = row.id();
 			}

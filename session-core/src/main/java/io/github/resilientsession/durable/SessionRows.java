@@ -150,9 +150,9 @@ final class SessionRows {
 		});
 	}
 
-	boolean insertEnded(String id, Instant now, Duration keep, boolean redisPending) {
+	boolean insertEnded(String id, @Nullable String movedTo, Instant now, Duration keep, boolean redisPending) {
 		return this.statements.execute("end", this.insert, (statement) -> {
-			setEnded(statement, id, null, now, keep, redisPending);
+			setEnded(statement, id, movedTo, now, keep, redisPending);
 			return Statements.inserted(statement);
 		});
 	}
@@ -210,11 +210,11 @@ final class SessionRows {
 		});
 	}
 
-	OptionalLong end(String id, Instant now, boolean redisPending) {
+	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
 		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, redisPending);
-			statement.setString(3, null);
+			statement.setString(3, movedTo);
 			statement.setLong(4, now.toEpochMilli());
 			statement.setString(5, id);
 			try (ResultSet version = statement.executeQuery()) {

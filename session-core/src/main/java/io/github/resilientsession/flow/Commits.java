@@ -3,6 +3,7 @@ package io.github.resilientsession.flow;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -41,7 +42,7 @@ final class Commits {
 	/**
 	 * More changes of id than a session goes through while writes of it are kept back.
 	 */
-	private static final int MAX_MOVES = 10;
+	private static final int MAX_MOVES = 100;
 
 	private final DurableTier durable;
 
@@ -80,15 +81,27 @@ final class Commits {
 		SessionChange whole = unpersisted.changeOf(base).then(change);
 		SessionRecord current = base;
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
+		boolean onBase = true;
+		// A copy that came back, or was taken along, may have what the row was given.
+		if (inStore && !unpersisted.isEmpty()
+				&& this.circuit.call(() -> this.durable.loadForMerge(base.id())) instanceof Lookup.Hit row) {
+			current = row.session();
+			UnpersistedWrites left = unpersisted.without(current.persisted());
+			whole = left.changeOf(base).then(change);
+			onBase = current.version() == base.version() && left.equals(unpersisted);
+		}
 		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
-			if (write(current, inStore, next, whole, pending, tokens)) {
-				return new Commit(next, attempt == 0);
+			List<String> more = new ArrayList<>(tokens);
+			more.removeAll(current.persisted());
+			if (write(current, inStore, next, whole, pending, more)) {
+				return new Commit(next, onBase);
 			}
+			onBase = false;
 			pause(attempt);
 			boolean rowThere = !inStore;
 			Lookup latest = this.circuit.call(() -> this.durable.loadForMerge(base.id()));
@@ -130,11 +143,16 @@ final class Commits {
 	 * @param id an id that it had
 	 * @return its state under the id that it has now, or {@code null} if it is over, as
 	 * far as the durable store knows
-	 * @throws TierUnavailableException if the durable store cannot say
+	 * @throws TierUnavailableException if the durable store cannot say, or after more
+	 * changes of id than make sense
 	 */
 	@Nullable SessionRecord follow(String id) {
 		String next = id;
-		for (int move = 0; next != null && move < MAX_MOVES; move++) {
+		for (int move = 0; next != null; move++) {
+			if (move == MAX_MOVES) {
+				throw new TierUnavailableException(
+						"The id of session " + SessionHash.of(id) + " has been changed too often to be followed", null);
+			}
 			String now = next;
 			Lookup found = this.circuit.call(() -> this.durable.loadForMerge(now));
 			if (found instanceof Lookup.Hit hit) {

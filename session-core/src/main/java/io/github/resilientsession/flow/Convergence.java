@@ -89,7 +89,7 @@ public final class Convergence {
 			if (!copy.unpersisted().isEmpty()) {
 				SessionRecord both = withUnpersisted(copy, target, change);
 				if (both == null) {
-					// It has ended meanwhile, and whoever ended it ends the copy.
+					// It has ended meanwhile, which whoever persists the copy finds out.
 					return target;
 				}
 				target = both;

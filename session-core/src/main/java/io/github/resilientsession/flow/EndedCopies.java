@@ -1,8 +1,13 @@
 package io.github.resilientsession.flow;
 
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.flow.Commits.Commit;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionChange;
@@ -12,19 +17,24 @@ import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Ends the copies under ids that have ended in the durable store. Safe for use by many
  * threads.
  * <p>
  * Invariant: where the session goes on under another id, the old copy is ended only when
- * that has what only the copy had. Whoever finds such a copy does it, since the request
- * that changed the id may not have got through to Redis; the tokens of the writes keep a
- * second one from doing it again.
+ * the new row and the new copy have what only the old copy had, or the new copy alone, as
+ * something unpersisted. Whoever finds such a copy does it, since the request that
+ * changed the id may not have got through to Redis. The tokens of the writes go along, so
+ * that a second one does not do it again.
  */
 public final class EndedCopies {
 
-	private static final int MAX_ATTEMPTS = 5;
+	private static final int MAX_ATTEMPTS = 20;
+
+	private static final Logger logger = LoggerFactory.getLogger(EndedCopies.class);
 
 	private final RedisTier redis;
 
@@ -42,26 +52,40 @@ public final class EndedCopies {
 	}
 
 	/**
-	 * End a copy.
-	 * @param id the id that has ended
+	 * End copies, with one round trip for all that have nothing to be taken along.
+	 * @param rows the rows that have ended
+	 * @return the ids of those whose copies have ended: not those of which something
+	 * could not be taken along
+	 * @throws RedisTierException if Redis failed, or if others kept changing a copy
+	 */
+	public Set<String> endAll(Collection<PendingRow> rows) {
+		Map<String, Long> over = new HashMap<>();
+		Map<String, Long> moved = new HashMap<>();
+		rows.forEach((row) -> (row.over() ? over : moved).put(row.id(), row.version()));
+		Set<String> ended = new HashSet<>(over.keySet());
+		ended.addAll(moved.keySet());
+		this.redis.endAll(over);
+		for (String id : this.redis.endAllPersisted(moved)) {
+			try {
+				end(id, moved.getOrDefault(id, 1L));
+			}
+			catch (TierUnavailableException ex) {
+				ended.remove(id);
+				logger.debug("What only the copy of session {} has cannot be taken along yet", SessionHash.of(id), ex);
+			}
+		}
+		return ended;
+	}
+
+	/**
+	 * End the copy under an id that has ended, while the session may go on under another.
+	 * @param id the id
 	 * @param version the version with which it ended
 	 * @throws RedisTierException if Redis failed, or if others kept changing the copy
 	 * @throws TierUnavailableException if what only the copy has could not be taken along
 	 */
-	public void end(String id, long version) {
+	void end(String id, long version) {
 		end(id, version, null, null);
-	}
-
-	/**
-	 * End copies, with one round trip for all that have nothing to be taken along.
-	 * @param versions the versions with which they ended, by id
-	 * @throws RedisTierException if Redis failed, or if others kept changing a copy
-	 * @throws TierUnavailableException if what only a copy has could not be taken along
-	 */
-	public void endAll(Map<String, Long> versions) {
-		for (String id : this.redis.endAllPersisted(versions)) {
-			end(id, versions.getOrDefault(id, 1L));
-		}
 	}
 
 	/**
@@ -69,10 +93,13 @@ public final class EndedCopies {
 	 * @param base the state that was changed, of which everything has gone along
 	 * @param next the state under the new id
 	 * @param change what the caller changed: it is later than what only the copy has
+	 * @throws RedisTierException if Redis failed, or if others kept changing the copy
+	 * @throws TierUnavailableException if what only the copy has could not be taken along
 	 */
 	void endMoved(SessionRecord base, SessionRecord next, SessionChange change) {
 		if (this.redis.end(base, next.version()).status() != Status.DONE) {
 			end(base.id(), next.version(), next, change);
+			repeat(next, change);
 		}
 	}
 
@@ -88,9 +115,8 @@ public final class EndedCopies {
 				return;
 			}
 			if (found instanceof Lookup.Hit hit) {
-				SessionRecord copy = hit.session();
-				takeAlong(copy, (next != null) ? next : this.commits.follow(id), change);
-				if (this.redis.end(copy, version).status() == Status.DONE) {
+				takeAlong(hit.session(), next, change);
+				if (this.redis.end(hit.session(), version).status() == Status.DONE) {
 					return;
 				}
 			}
@@ -100,15 +126,34 @@ public final class EndedCopies {
 	}
 
 	/**
-	 * Commit what only a copy has under the id that its session has now; if the durable
-	 * store does not take it, only the new copy has it.
+	 * @param next the state under the new id, if the caller has just given it, for when
+	 * the durable store cannot be read any more
 	 */
-	private void takeAlong(SessionRecord copy, @Nullable SessionRecord now, @Nullable SessionChange change) {
-		if (now == null) {
+	private void takeAlong(SessionRecord copy, @Nullable SessionRecord next, @Nullable SessionChange change) {
+		SessionRecord now;
+		try {
+			now = this.commits.follow(copy.id());
+		}
+		catch (TierUnavailableException ex) {
+			if (next == null || !this.outage.keepMoved(next.id(), next, copy, change)) {
+				throw ex;
+			}
 			return;
 		}
+		if (now != null) {
+			takeTo(now, copy, change);
+		}
+	}
+
+	private void takeTo(SessionRecord now, SessionRecord copy, @Nullable SessionChange change) {
 		SessionRecord both = now.with(copy, change);
 		if (both.unpersisted().isEmpty()) {
+			// Committed by another, who may not have got through to Redis since.
+			this.convergence.converge(now);
+			return;
+		}
+		if (this.redis.find(now.id()) instanceof Lookup.Ended ended && ended.movedTo() != null
+				&& this.outage.keepMoved(ended.movedTo(), null, copy, change)) {
 			return;
 		}
 		try {
@@ -117,12 +162,29 @@ public final class EndedCopies {
 				this.convergence.converge(commit.next());
 			}
 			else {
-				takeAlong(copy, this.commits.follow(both.id()), null);
+				takeAlong(copy, null, null);
 			}
 		}
 		catch (TierUnavailableException ex) {
-			if (this.outage.save(now, both.unpersisted().changeOf(both), ex) instanceof WriteOutcome.Unavailable) {
+			if (!this.outage.keepMoved(now.id(), now, copy, change)) {
 				throw ex;
+			}
+		}
+	}
+
+	/**
+	 * Nobody is told the new id before the change is acknowledged. So whoever has written
+	 * to it was taking along what is earlier, perhaps over what the caller has changed.
+	 */
+	private void repeat(SessionRecord next, SessionChange change) {
+		if (change.isTouch()) {
+			return;
+		}
+		SessionRecord now = this.commits.follow(next.id());
+		if (now != null && now.version() > next.version()) {
+			Commit commit = this.commits.commit(now, change, false);
+			if (commit != null) {
+				this.convergence.converge(commit.next());
 			}
 		}
 	}

@@ -1,5 +1,6 @@
 package io.github.resilientsession.flow;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 import com.github.benmanes.caffeine.cache.Cache;
@@ -58,7 +59,7 @@ final class MissedWrites {
 				told = convergence.replaceOlder(write.session());
 			}
 			else {
-				endedCopies.end(write.id(), write.version());
+				told = endedCopies.endAll(List.of(write)).contains(write.id());
 			}
 			if (told) {
 				this.writes.asMap().remove(write.id(), write);

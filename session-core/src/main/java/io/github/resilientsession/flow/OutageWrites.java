@@ -20,6 +20,7 @@ import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
+import io.github.resilientsession.redis.RedisTierException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -225,7 +226,7 @@ final class OutageWrites {
 					break;
 				}
 				put = next;
-				found = endOld(base, expected, keepFor(next));
+				found = endOld(base, expected, next.id(), keepFor(next));
 				if (found.status() == Status.DONE) {
 					put = null;
 					kept(next.id(), token);
@@ -254,14 +255,14 @@ final class OutageWrites {
 	 * @return {@code ABSENT} if there is no old copy, and nobody can say whether the
 	 * session has changed since the request has read it
 	 */
-	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, Duration keep) {
-		CopyOutcome found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, keep));
+	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, String newId, Duration keep) {
+		CopyOutcome found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, newId, keep));
 		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW) {
 			return found;
 		}
 		SessionRecord latest = latest(base);
 		return (latest == null || latest.version() > base.version()) ? found
-				: this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, keep));
+				: this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, newId, keep));
 	}
 
 	private void discardOrphan(SessionRecord orphan) {
@@ -300,7 +301,7 @@ final class OutageWrites {
 			return false;
 		}
 		Duration keep = (copy instanceof Lookup.Hit hit) ? keepFor(hit.session()) : this.settings.maxSessionLife();
-		this.redisCircuit.call(() -> this.redis.endUnpersisted(id, null, keep));
+		this.redisCircuit.call(() -> this.redis.endUnpersisted(id, null, null, keep));
 		kept(id, "");
 		return copy instanceof Lookup.Hit;
 	}
@@ -309,9 +310,50 @@ final class OutageWrites {
 	 * Let every node know that there are unpersisted copies, before there are.
 	 */
 	private void note() {
+		this.redisCircuit.write(this::noteInRedis);
+	}
+
+	private void noteInRedis() {
 		// Another one each time: a node that has looked at all copies before takes back
 		// only the note that it knew.
-		this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(this.tokens.get()));
+		this.redis.heartbeat().noteUnpersisted(this.tokens.get());
+	}
+
+	/**
+	 * Keep under another id what only a copy has.
+	 * @param id the id
+	 * @param state the state of the session under that id, for want of a copy;
+	 * {@code null} if that is not known
+	 * @param copy the copy under an earlier id
+	 * @param change a later change that the state includes, or {@code null}
+	 * @return whether it was kept
+	 * @throws RedisTierException if Redis failed
+	 */
+	boolean keepMoved(String id, @Nullable SessionRecord state, SessionRecord copy, @Nullable SessionChange change) {
+		noteInRedis();
+		String now = id;
+		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			Lookup there = this.redis.find(now);
+			CopyOutcome found;
+			if (there instanceof Lookup.Hit hit) {
+				found = this.redis.replace(hit.session(), hit.session().with(copy, change));
+			}
+			else if (there instanceof Lookup.Ended ended && ended.movedTo() != null) {
+				now = ended.movedTo();
+				continue;
+			}
+			else if (there instanceof Lookup.Miss && state != null && state.id().equals(now)) {
+				found = this.redis.putIfAbsent(state.with(copy, change));
+			}
+			else {
+				return false;
+			}
+			if (found.status() == Status.DONE) {
+				kept(now, "");
+				return true;
+			}
+		}
+		return false;
 	}
 
 	/**

@@ -155,6 +155,9 @@ public final class ReadPath {
 			// It has been used since, of which the durable store does not know yet.
 			return new Lookup.Hit(copy);
 		}
+		if (row instanceof Lookup.Expired expired && !copy.unpersisted().isEmpty()) {
+			return converged(copy, new Lookup.Hit(expired.session()));
+		}
 		boolean known = copy.version() != SessionRecord.UNVERSIONED && copy.unpersisted().isEmpty();
 		if (row instanceof Lookup.Miss && !known) {
 			// Created while the durable store was down, or by plain Spring Session.

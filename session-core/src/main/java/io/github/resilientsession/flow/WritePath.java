@@ -111,7 +111,7 @@ public final class WritePath {
 				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
 			}
 			finally {
-				tellRedis(cutOff, ended(base.id(), next.version()),
+				tellRedis(cutOff, moved(base.id(), next.version()),
 						() -> this.endedCopies.endMoved(base, next, change));
 			}
 		}
@@ -133,7 +133,7 @@ public final class WritePath {
 	 */
 	private WriteOutcome drop(SessionRecord base) {
 		this.loader.forget(base.id());
-		tellRedis(false, ended(base.id(), base.version() + 1),
+		tellRedis(false, moved(base.id(), base.version() + 1),
 				() -> this.endedCopies.end(base.id(), base.version() + 1));
 		this.listener.onLateSaveDropped();
 		return new WriteOutcome.Dropped();
@@ -186,14 +186,12 @@ public final class WritePath {
 	private void tellRedisOfEnd(String id, OptionalLong ended, boolean cutOff) {
 		this.loader.forget(id);
 		long version = ended.orElse(1);
-		tellRedis(cutOff, ended(id, version), () -> {
-			if (ended.isPresent()) {
-				this.redis.end(id, version);
-			}
-			else {
-				this.endedCopies.end(id, version);
-			}
-		});
+		if (ended.isPresent()) {
+			tellRedis(cutOff, new PendingRow(id, version, null, true), () -> this.redis.end(id, version));
+		}
+		else {
+			tellRedis(cutOff, moved(id, version), () -> this.endedCopies.end(id, version));
+		}
 	}
 
 	/**
@@ -217,16 +215,16 @@ public final class WritePath {
 	}
 
 	private void persist(String id, String token, Lookup copy) {
-		if (copy instanceof Lookup.Ended) {
-			tellRedisOfEnd(id,
-					this.durableCircuit.call(() -> this.durable.end(id, false, this.outage.maxSessionLife())), false);
+		if (copy instanceof Lookup.Ended ended) {
+			tellRedisOfEnd(id, this.durableCircuit
+				.call(() -> this.durable.end(id, ended.movedTo(), false, this.outage.maxSessionLife())), false);
 		}
 		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
 			SessionRecord base = hit.session();
 			SessionChange nothing = SessionChange.none(base);
 			Commit commit = this.commits.commit(base, nothing, false);
 			if (commit == null) {
-				tellRedis(false, ended(id, base.version() + 1), () -> this.endedCopies.end(id, base.version() + 1));
+				tellRedis(false, moved(id, base.version() + 1), () -> this.endedCopies.end(id, base.version() + 1));
 			}
 			else {
 				tellRedisOf(commit, base, nothing, false);
@@ -240,9 +238,9 @@ public final class WritePath {
 	}
 
 	private boolean isPersisted(String id, String token) {
-		Lookup row = this.durableCircuit.call(() -> this.durable.loadForMerge(id));
-		return row instanceof Lookup.Ended
-				|| (row instanceof Lookup.Hit hit && hit.session().persisted().contains(token));
+		SessionRecord now = this.commits.follow(id);
+		return (now != null) ? now.persisted().contains(token)
+				: this.durableCircuit.call(() -> this.durable.loadForMerge(id)) instanceof Lookup.Ended;
 	}
 
 	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
@@ -283,11 +281,14 @@ public final class WritePath {
 	}
 
 	private static PendingRow living(SessionRecord session) {
-		return new PendingRow(session.id(), session.version(), session);
+		return new PendingRow(session.id(), session.version(), session, false);
 	}
 
-	private static PendingRow ended(String id, long version) {
-		return new PendingRow(id, version, null);
+	/**
+	 * An id that has ended, while the session may go on under another.
+	 */
+	private static PendingRow moved(String id, long version) {
+		return new PendingRow(id, version, null, false);
 	}
 
 	/**

@@ -1,13 +1,13 @@
 package io.github.resilientsession.reconcile;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
+import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.durable.RowVersion;
 import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.EndedCopies;
@@ -67,7 +67,7 @@ final class CopyComparison {
 		// Copies first: what is written meanwhile can only look older than its row.
 		Map<String, CopyState> copies = this.redisCircuit.call(() -> this.redis.states(ids));
 		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
-		Map<String, Long> ended = new HashMap<>();
+		List<PendingRow> ended = new ArrayList<>();
 		List<String> older = new ArrayList<>();
 		long repaired = 0;
 		for (Map.Entry<String, CopyState> entry : copies.entrySet()) {
@@ -85,7 +85,7 @@ final class CopyComparison {
 					repaired += discardUnknown(id, copy) ? 1 : 0;
 				}
 				else if (row.ended()) {
-					ended.put(id, row.version());
+					ended.add(new PendingRow(id, row.version(), null, false));
 				}
 				else if (row.version() > copy.version()) {
 					older.add(id);
@@ -147,7 +147,7 @@ final class CopyComparison {
 				this.redisCircuit.call(() -> this.convergence.convergeOrHide(expired.session()));
 			}
 			else if (row instanceof Lookup.Ended) {
-				this.redisCircuit.write(() -> this.endedCopies.end(id, 1));
+				this.redisCircuit.write(() -> this.endedCopies.endAll(List.of(new PendingRow(id, 1, null, false))));
 			}
 			else {
 				// The row cannot be read: nor may its older copy be.

@@ -6,7 +6,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -168,8 +167,15 @@ public final class PendingReconciler {
 			}
 		}
 		List<PendingRow> ended = page.stream().filter((row) -> row.session() == null).toList();
-		this.endedCopies.endAll(ended.stream().collect(Collectors.toMap(PendingRow::id, PendingRow::version)));
-		told.addAll(ended);
+		Set<String> over = this.endedCopies.endAll(ended);
+		for (PendingRow row : ended) {
+			if (over.contains(row.id())) {
+				told.add(row);
+			}
+			else {
+				refused++;
+			}
+		}
 		told.forEach((row) -> this.listener.onSettled());
 		return new Told(told, refused);
 	}
@@ -194,7 +200,7 @@ public final class PendingReconciler {
 	 * What came of a page.
 	 *
 	 * @param rows those of which Redis has been told
-	 * @param refused how many it had no room for
+	 * @param refused how many it had no room for, or could not be told yet
 	 */
 	private record Told(List<PendingRow> rows, int refused) {
 

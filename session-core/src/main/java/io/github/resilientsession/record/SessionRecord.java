@@ -150,16 +150,17 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
-	 * This state and what only an older copy has.
+	 * This state and what only an older copy has, be it one under an earlier id: parts
+	 * that this state has unpersisted itself, it has from later writes.
 	 * @param copy the copy
 	 * @param change a later change that this state includes, if any: it wins
 	 * @return a record of this version that still names what is unpersisted
 	 */
 	public SessionRecord with(SessionRecord copy, @Nullable SessionChange change) {
-		UnpersistedWrites left = copy.unpersisted().without(this.persisted);
-		SessionChange more = left.changeOf(copy);
+		UnpersistedWrites left = copy.unpersisted().without(this.persisted).without(this.unpersisted.tokens());
+		SessionChange more = left.under(this.unpersisted).changeOf(copy);
 		SessionRecord both = more.then((change != null) ? change : SessionChange.none(this)).applyTo(this);
-		return both.with(this.version, both.lastAccessedTime(), left);
+		return both.with(this.version, both.lastAccessedTime(), this.unpersisted.over(left));
 	}
 
 	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {

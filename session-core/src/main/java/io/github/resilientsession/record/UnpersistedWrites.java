@@ -113,8 +113,7 @@ public final class UnpersistedWrites {
 	 * @return the writes of both
 	 */
 	public UnpersistedWrites with(SessionChange change, String token) {
-		Map<String, String> all = new LinkedHashMap<>(this.tokens);
-		Set<String> before = new LinkedHashSet<>(this.tokens.values());
+		Map<String, String> all = new LinkedHashMap<>();
 		change.attributes().keySet().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
 		change.removedAttributes().forEach((name) -> all.put(part(ATTRIBUTE, name), token));
 		if (change.maxInactiveInterval() != null) {
@@ -122,9 +121,23 @@ public final class UnpersistedWrites {
 		}
 		SessionChange.Principal principal = change.principal();
 		if (principal != null) {
-			all.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
 			all.put((principal.name() != null) ? part(PRINCIPAL, principal.name()) : PRINCIPAL, token);
 		}
+		return new UnpersistedWrites(all).over(this);
+	}
+
+	/**
+	 * These writes and earlier ones.
+	 * @param earlier the others, of which nothing is left where both are of the same part
+	 * @return the writes of both
+	 */
+	UnpersistedWrites over(UnpersistedWrites earlier) {
+		Map<String, String> all = new LinkedHashMap<>(earlier.tokens);
+		Set<String> before = new LinkedHashSet<>(earlier.tokens.values());
+		if (this.tokens.keySet().stream().anyMatch((part) -> part.startsWith(PRINCIPAL))) {
+			all.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
+		}
+		all.putAll(this.tokens);
 		before.removeAll(all.values());
 		before.forEach((superseded) -> all.put(SUPERSEDED + " " + superseded, superseded));
 		List<String> superseded = all.keySet().stream().filter((part) -> part.startsWith(SUPERSEDED)).toList();
@@ -140,6 +153,20 @@ public final class UnpersistedWrites {
 	public UnpersistedWrites without(Collection<String> persisted) {
 		Map<String, String> left = new LinkedHashMap<>(this.tokens);
 		left.values().removeAll(new HashSet<>(persisted));
+		return left.isEmpty() ? NONE : new UnpersistedWrites(left);
+	}
+
+	/**
+	 * These writes without those of parts that others have written since.
+	 * @param later the others
+	 * @return what is left
+	 */
+	UnpersistedWrites under(UnpersistedWrites later) {
+		Map<String, String> left = new LinkedHashMap<>(this.tokens);
+		left.keySet().removeAll(later.tokens.keySet());
+		if (later.tokens.keySet().stream().anyMatch((part) -> part.startsWith(PRINCIPAL))) {
+			left.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
+		}
 		return left.isEmpty() ? NONE : new UnpersistedWrites(left);
 	}
 

@@ -37,6 +37,11 @@ final class CopyFormat {
 
 	private static final String ATTRIBUTE_PREFIX = "sessionAttr:";
 
+	/**
+	 * Of an unpersisted tombstone: what stands before the new id.
+	 */
+	private static final String MOVED = "moved ";
+
 	private static final byte[] CREATION_TIME = utf8("creationTime");
 
 	private static final byte[] LAST_ACCESSED_TIME = utf8("lastAccessedTime");
@@ -98,17 +103,23 @@ final class CopyFormat {
 
 	/**
 	 * The fields of a tombstone.
-	 * @param unpersisted whether the durable store has yet to be told
 	 */
-	List<byte[]> tombstone(long endedVersion, boolean unpersisted) {
+	List<byte[]> tombstone(long endedVersion) {
 		List<byte[]> fields = new ArrayList<>(10);
-		if (unpersisted) {
-			add(fields, UNPERSISTED, encode("ended"));
-		}
 		add(fields, CREATION_TIME, encode(TOMBSTONE_TIME));
 		add(fields, LAST_ACCESSED_TIME, encode(TOMBSTONE_TIME));
 		add(fields, MAX_INACTIVE_INTERVAL, encode(0));
 		add(fields, VERSION, encode(-Math.max(1, endedVersion)));
+		return fields;
+	}
+
+	/**
+	 * The fields of a tombstone of which the durable store has yet to be told.
+	 * @param movedTo the id that the session was given instead, or {@code null}
+	 */
+	List<byte[]> unpersistedTombstone(long endedVersion, @Nullable String movedTo) {
+		List<byte[]> fields = tombstone(endedVersion);
+		add(fields, UNPERSISTED, encode((movedTo != null) ? MOVED + movedTo : "ended"));
 		return fields;
 	}
 
@@ -175,7 +186,7 @@ final class CopyFormat {
 		try {
 			long number = version(version);
 			if (number < 0) {
-				return new Lookup.Ended(null);
+				return new Lookup.Ended(movedTo(mark));
 			}
 			Duration interval = Duration.ofSeconds(number(maxInactiveInterval).longValue());
 			return new Lookup.Hit(new SessionRecord(id, number, time(creationTime), time(lastAccessedTime),
@@ -185,6 +196,11 @@ final class CopyFormat {
 		catch (RuntimeException ex) {
 			throw new UnreadableCopyException("a field cannot be read", version, mark, ex);
 		}
+	}
+
+	private @Nullable String movedTo(byte[] mark) {
+		String text = (mark.length == 0) ? "" : (String) this.codec.decode("version, mark or time", mark);
+		return text.startsWith(MOVED) ? text.substring(MOVED.length()) : null;
 	}
 
 	private UnpersistedWrites writes(byte[] mark) {

@@ -327,7 +327,7 @@ public final class RedisTier implements AutoCloseable {
 	 * @param endedVersion the version with which it ended
 	 */
 	public void end(String id, long endedVersion) {
-		run(Script.PUT, id, tombstone("always", null, endedVersion, TOMBSTONE_TTL, false));
+		run(Script.PUT, id, tombstone("always", null, endedVersion));
 	}
 
 	/**
@@ -337,7 +337,7 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome endPersisted(String id, long endedVersion) {
-		return run(Script.PUT, id, tombstone("persisted", null, endedVersion, TOMBSTONE_TTL, false));
+		return run(Script.PUT, id, tombstone("persisted", null, endedVersion));
 	}
 
 	/**
@@ -347,19 +347,31 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome end(SessionRecord expected, long endedVersion) {
-		return run(Script.PUT, expected.id(), tombstone("match", expected, endedVersion, TOMBSTONE_TTL, false));
+		return run(Script.PUT, expected.id(), tombstone("match", expected, endedVersion));
 	}
 
 	/**
 	 * Put a tombstone of which the durable store has yet to be told.
 	 * @param id the session's id
 	 * @param expected the copy to replace, or {@code null} for whatever is there
+	 * @param movedTo the id that the session was given instead, or {@code null} if it is
+	 * over
 	 * @param keep how long it is kept: as long as the row may live
 	 * @return what the script found
 	 */
-	public CopyOutcome endUnpersisted(String id, @Nullable SessionRecord expected, Duration keep) {
+	public CopyOutcome endUnpersisted(String id, @Nullable SessionRecord expected, @Nullable String movedTo,
+			Duration keep) {
 		long version = (expected != null) ? expected.version() + 1 : 1;
-		return run(Script.PUT, id, tombstone((expected != null) ? "match" : "always", expected, version, keep, true));
+		return run(Script.PUT, id, putArguments((expected != null) ? "match" : "always", expected,
+				ScriptRunner.ascii(keep.toMillis()), this.format.unpersistedTombstone(version, movedTo)));
+	}
+
+	/**
+	 * Put tombstones in place of whatever is there, with one round trip.
+	 * @param endedVersions the versions with which the sessions ended, by id
+	 */
+	public void endAll(Map<String, Long> endedVersions) {
+		endAll("always", endedVersions);
 	}
 
 	/**
@@ -368,10 +380,14 @@ public final class RedisTier implements AutoCloseable {
 	 * @return the ids of those that have unpersisted writes
 	 */
 	public List<String> endAllPersisted(Map<String, Long> endedVersions) {
+		return endAll("persisted", endedVersions);
+	}
+
+	private List<String> endAll(String condition, Map<String, Long> endedVersions) {
 		Instant now = now();
 		Map<String, CompletionStage<List<Object>>> answers = new LinkedHashMap<>();
-		endedVersions.forEach((id, version) -> answers.put(id, this.scripts.start(Script.PUT, key(id), now,
-				tombstone("persisted", null, version, TOMBSTONE_TTL, false))));
+		endedVersions.forEach((id, version) -> answers.put(id,
+				this.scripts.start(Script.PUT, key(id), now, tombstone(condition, null, version))));
 		List<String> left = new ArrayList<>();
 		answers.forEach((id, answer) -> {
 			if (!ScriptRunner.status(this.link.await(answer.toCompletableFuture())).equals("done")) {
@@ -517,10 +533,9 @@ public final class RedisTier implements AutoCloseable {
 		return putArguments(condition, expected, ttl(session), fields);
 	}
 
-	private List<byte[]> tombstone(String condition, @Nullable SessionRecord expected, long version, Duration keep,
-			boolean unpersisted) {
-		return putArguments(condition, expected, ScriptRunner.ascii(keep.toMillis()),
-				this.format.tombstone(version, unpersisted));
+	private List<byte[]> tombstone(String condition, @Nullable SessionRecord expected, long version) {
+		return putArguments(condition, expected, ScriptRunner.ascii(TOMBSTONE_TTL.toMillis()),
+				this.format.tombstone(version));
 	}
 
 	private List<byte[]> putArguments(String condition, @Nullable SessionRecord expected, byte[] ttl,

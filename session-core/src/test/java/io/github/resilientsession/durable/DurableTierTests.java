@@ -517,14 +517,14 @@ abstract class DurableTierTests {
 	void settled_ofAnOlderVersion_keepsTheMark() {
 		this.tier.insert(session("s", 1), true, null);
 		assertThat(this.tier.update(session("s", 2), 1, null, false, null)).isTrue();
-		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null)))).isEmpty();
+		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null, true)))).isEmpty();
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
-		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null)))).containsExactly("s");
+		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null, true)))).containsExactly("s");
 		assertThat(this.tier.pending("", 10)).isEmpty();
 		this.tier.markPending("s");
 		assertThat(this.tier.pending("", 10)).singleElement().satisfies((row) -> assertThat(row.session()).isNotNull());
 		this.tier.end("s", false, HALF_AN_HOUR);
-		assertThat(this.tier.pending("", 10)).containsExactly(new PendingRow("s", 3, null));
+		assertThat(this.tier.pending("", 10)).containsExactly(new PendingRow("s", 3, null, true));
 	}
 
 	@Test

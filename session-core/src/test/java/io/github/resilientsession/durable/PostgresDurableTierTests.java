@@ -60,7 +60,7 @@ class PostgresDurableTierTests extends DurableTierTests {
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));
 			calls.put("pending", () -> limited.pending("", 10));
 			calls.put("markPending", () -> limited.markPending("s"));
-			calls.put("settled", () -> limited.settled(List.of(new PendingRow("s", 1, null))));
+			calls.put("settled", () -> limited.settled(List.of(new PendingRow("s", 1, null, true))));
 			calls.put("findByPrincipalName", () -> limited.findByPrincipalName("alice"));
 			calls.put("versions", () -> limited.versions(List.of("s")));
 			calls.put("findExpired", () -> limited.findExpired(base.expiresAt(), 10));
