@@ -304,6 +304,35 @@ class RaceTests {
 	}
 
 	@Test
+	void changesOfId_firstByANodeWithoutRedisAndThenWithoutADatabase_areFollowed() {
+		String id = this.other.create("a", "0");
+		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+			ResilientSession moving = this.slow.find(id);
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				later.set(id, "b", "1");
+			}
+			this.wire.blackhole();
+			String secondId = moving.changeSessionId();
+			this.slow.repository.save(moving);
+			ResilientSession second = this.other.find(secondId);
+			String thirdId = second.changeSessionId();
+			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+				this.other.repository.save(second);
+				assertThat(this.other.get(thirdId, "a")).isEqualTo("0");
+			}
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			await().untilAsserted(() -> assertThat(this.slow.get(thirdId, "b")).isEqualTo("1"));
+			await().until(() -> this.other.unpersisted().isEmpty() && this.slow.unpersisted().isEmpty());
+			this.redis.flushAll();
+			assertThat(later.get(thirdId, "a")).isEqualTo("0");
+			assertThat(later.get(thirdId, "b")).isEqualTo("1");
+			assertThat(later.repository.findById(id)).isNull();
+			assertThat(later.repository.findById(secondId)).isNull();
+		}
+	}
+
+	@Test
 	void endByANodeWithoutRedis_isToldWhenRedisIsBack_thoughTheCopyWasWrittenAndTheDatabaseIsDownByThen() {
 		String id = this.other.create("a", "0");
 		this.wire.blackhole();

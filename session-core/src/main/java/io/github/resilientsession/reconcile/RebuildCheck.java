@@ -101,7 +101,8 @@ public final class RebuildCheck implements RebuildWatch {
 	}
 
 	/**
-	 * Discard those copies that are older than their rows.
+	 * Discard those copies that are older than their rows, but for those with unpersisted
+	 * writes, which are merged with the rows when those are persisted.
 	 * @param batch copies that were put
 	 * @throws TierUnavailableException if a store failed
 	 */

@@ -5,6 +5,7 @@ import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 
@@ -73,7 +74,7 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	static WithoutProtection tombstone() {
 		return new WithoutProtection((commands, method, arguments) -> {
 			if (!method.getName().startsWith("eval") || !ScriptCalls.isPut(arguments[0])
-					|| !"always".equals(text(((byte[][]) arguments[3])[1]))) {
+					|| !Set.of("always", "persisted").contains(text(((byte[][]) arguments[3])[1]))) {
 				return null;
 			}
 			return commands.eval("redis.call('DEL', KEYS[1]) return {'done'}", ScriptOutputType.MULTI,
