@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * An attribute whose values count upwards in the order in which their writes begin. With
@@ -23,6 +24,8 @@ final class Register {
 	private long attempted;
 
 	private final Deque<Ack> acks = new ArrayDeque<>();
+
+	private final Deque<Ack> forgotten = new ArrayDeque<>();
 
 	Register(String name, Kind kind) {
 		this.name = name;
@@ -99,10 +102,13 @@ final class Register {
 	}
 
 	/**
-	 * The acknowledgements that may have put a value in the place of a later one.
+	 * The acknowledgements that may have put a value in the place of a later one, those
+	 * included that are not expected: they may have been kept all the same.
 	 */
 	synchronized List<Ack> overwriting(long read) {
-		return this.acks.stream().filter((ack) -> this.kind != Kind.SHARED || ack.value() == read).toList();
+		return Stream.concat(this.forgotten.stream(), this.acks.stream())
+			.filter((ack) -> this.kind != Kind.SHARED || ack.value() == read)
+			.toList();
 	}
 
 	/**
@@ -110,6 +116,10 @@ final class Register {
 	 */
 	synchronized void forget(List<Ack> judged) {
 		this.acks.removeAll(judged);
+		this.forgotten.addAll(judged);
+		while (this.forgotten.size() > REMEMBERED) {
+			this.forgotten.removeFirst();
+		}
 	}
 
 	/**
