@@ -296,7 +296,10 @@ public final class DurableTier implements AutoCloseable {
 	 * @return how many were deleted
 	 */
 	public int purge(Instant now, int limit) {
-		return this.unit.inTransaction((repository) -> repository.purge(now.toEpochMilli(), limit));
+		return this.unit.inTransaction((repository) -> {
+			List<String> ids = repository.findPurgeable(now.toEpochMilli(), Limit.of(limit));
+			return ids.isEmpty() ? 0 : repository.purge(ids, now.toEpochMilli());
+		});
 	}
 
 	/**

@@ -52,11 +52,19 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	List<SessionRow> findRecentBefore(@Param("now") long now, @Param("expiresAt") long expiresAt,
 			@Param("before") String before, Limit limit);
 
+	/**
+	 * Rows that are of no use any more. They are not found by the delete itself: H2 looks
+	 * for them again as it deletes.
+	 */
+	@Query("""
+			select row.id from SessionRow row where row.state = 1 and row.expiresAt <= :now and row.redisPending = false
+			order by row.expiresAt, row.id""")
+	List<String> findPurgeable(@Param("now") long now, Limit limit);
+
 	@Modifying
-	@Query(nativeQuery = true, value = """
-			delete from resilient_session where state = 1 and expires_at <= :now and redis_pending = false
-			and session_id in (select session_id from resilient_session
-			where state = 1 and expires_at <= :now and redis_pending = false order by expires_at limit :limit)""")
-	int purge(@Param("now") long now, @Param("limit") int limit);
+	@Query("""
+			delete from SessionRow row where row.id in :ids and row.state = 1 and row.expiresAt <= :now
+			and row.redisPending = false""")
+	int purge(@Param("ids") List<String> ids, @Param("now") long now);
 
 }
