@@ -171,11 +171,11 @@ final class Client {
 		Outcome outcome = call(life, "change id", node, Limits.WRITE, (repository) -> repository.save(session),
 				(ack) -> {
 					life.ended(ack);
-					life.session().live(new Life(life.session(), next, ack));
+					life.session().live(life.changedTo(next, ack));
 				});
 		if (outcome != Outcome.DONE) {
 			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false, NodeWatch.wasBlind());
-			life.session().doubt(new Life(life.session(), next, unacknowledged, life));
+			life.session().doubt(life.perhapsChangedTo(next, unacknowledged));
 		}
 		return outcome;
 	}

@@ -159,7 +159,7 @@ final class Judge {
 			missing.removeAll(judged);
 		}
 		List<Ack> overwritten = missing.stream()
-			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.overwriting(value), life.begun()))
+			.filter((ack) -> this.timeline.mayBeOverwritten(ack, register.overwriting(value), life.changes()))
 			.toList();
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
@@ -167,7 +167,7 @@ final class Judge {
 		if (missing.isEmpty()) {
 			return;
 		}
-		if (!settled && missing.removeIf((ack) -> this.timeline.couldNotTakeAlong(ack, life.begun()))) {
+		if (!settled && missing.removeIf((ack) -> this.timeline.couldNotTakeAlong(ack, life.changes()))) {
 			this.figures.count(APART + "not taken along yet by a change of id");
 		}
 		missing.removeIf((ack) -> this.timeline.couldNotKnow(ack, node, blind, began));

@@ -1,5 +1,8 @@
 package io.github.resilientsession.checker;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * The life of a session under one id, from the acknowledgement that it has the id until
  * that it has it no more.
@@ -13,6 +16,11 @@ final class Life {
 	private final Ack begun;
 
 	private final Life origin;
+
+	/**
+	 * What has given the session this id and, by earlier changes, those before it.
+	 */
+	private final List<Ack> changes;
 
 	/**
 	 * When somebody began to end it.
@@ -34,18 +42,43 @@ final class Life {
 	private volatile boolean writtenOff;
 
 	Life(ClientSession session, String id, Ack begun) {
-		this(session, id, begun, null);
+		this(session, id, begun, null, List.of());
 	}
 
 	/**
-	 * The life that a session may have under a new id, if the change of id happened that
+	 * The life under a new id that follows this one.
+	 */
+	Life changedTo(String newId, Ack change) {
+		return new Life(this.session, newId, change, null, withChange(change));
+	}
+
+	/**
+	 * The life under a new id that may follow this one, if the change happened that
 	 * nobody has acknowledged.
 	 */
-	Life(ClientSession session, String id, Ack begun, Life origin) {
+	Life perhapsChangedTo(String newId, Ack change) {
+		return new Life(this.session, newId, change, this, withChange(change));
+	}
+
+	private Life(ClientSession session, String id, Ack begun, Life origin, List<Ack> changes) {
 		this.session = session;
 		this.id = id;
 		this.begun = begun;
 		this.origin = origin;
+		this.changes = changes;
+	}
+
+	private List<Ack> withChange(Ack change) {
+		List<Ack> all = new ArrayList<>(this.changes);
+		all.add(change);
+		return all;
+	}
+
+	/**
+	 * The changes of id that led to it.
+	 */
+	List<Ack> changes() {
+		return this.changes;
 	}
 
 	/**

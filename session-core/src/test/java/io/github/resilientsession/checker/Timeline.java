@@ -147,20 +147,23 @@ final class Timeline {
 	 * limit: who changed the id could not know of it. It follows when the stores are
 	 * back.
 	 */
-	boolean couldNotTakeAlong(Ack ack, Ack changed) {
-		return ack.began() < changed.at() && couldNotKnow(ack, changed.node(), changed.blind(), changed.began());
+	boolean couldNotTakeAlong(Ack ack, List<Ack> changes) {
+		return changes.stream()
+			.anyMatch((changed) -> ack.began() < changed.at()
+					&& couldNotKnow(ack, changed.node(), changed.blind(), changed.began()));
 	}
 
 	/**
 	 * Whether an acknowledged value may have been overwritten by an earlier one, by the
 	 * stated limit: the node that gave it could not know of the earlier one, which is
 	 * persisted later, or taken along later by a change of id.
-	 * @param begun when the session got the id that it has
+	 * @param changes the changes of id that led to the one that the session has
 	 */
-	boolean mayBeOverwritten(Ack ack, List<Ack> earlier, Ack begun) {
+	boolean mayBeOverwritten(Ack ack, List<Ack> earlier, List<Ack> changes) {
 		return earlier.stream()
-			.anyMatch((other) -> other.value() < ack.value()
-					&& (couldNotKnow(other, ack.node(), ack.blind(), ack.began()) || couldNotTakeAlong(other, begun)));
+			.anyMatch(
+					(other) -> other.value() < ack.value() && (couldNotKnow(other, ack.node(), ack.blind(), ack.began())
+							|| couldNotTakeAlong(other, changes)));
 	}
 
 	private long databaseBack(Ack ack) {
