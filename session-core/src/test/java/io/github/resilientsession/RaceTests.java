@@ -104,10 +104,10 @@ class RaceTests {
 	@Test
 	void changeOfId_takesAlongWhatAnotherRequestHasKeptInRedisOnly() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
 			moving.setAttribute("a", "1");
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+			try (Fault full = refuseWrites()) {
 				later.set(id, "a", "lost to the later one");
 				later.set(id, "b", "1");
 			}
@@ -126,13 +126,11 @@ class RaceTests {
 	void changeOfId_afterWhichTheDatabaseFails_keepsInRedisWhatItTakesAlong() {
 		String id = this.other.create("a", "0");
 		AtomicReference<Fault> again = new AtomicReference<>();
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "b", "1");
-			}
+			keep(later, id, "b", "1");
 			String newId = moving.changeSessionId();
-			this.between.set(() -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
+			this.between.set(() -> again.set(refuseWrites()));
 			try {
 				this.slow.repository.save(moving);
 				assertThat(later.get(newId, "b")).isEqualTo("1");
@@ -151,12 +149,10 @@ class RaceTests {
 	@Test
 	void changeOfId_takesAlongWhatAnotherRequestHasKeptInRedisOnly_alsoIfALateSaveComesFirst() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
 			ResilientSession late = later.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "b", "1");
-			}
+			keep(later, id, "b", "1");
 			String newId = moving.changeSessionId();
 			this.between.set(() -> {
 				late.setAttribute("c", "dropped");
@@ -175,11 +171,9 @@ class RaceTests {
 	@Test
 	void changeOfId_byANodeWithoutRedis_takesAlongWhatAnotherHasKeptThere_whenRedisIsBack() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "b", "1");
-			}
+			keep(later, id, "b", "1");
 			this.wire.blackhole();
 			String newId = moving.changeSessionId();
 			this.slow.repository.save(moving);
@@ -211,16 +205,14 @@ class RaceTests {
 			keepFromComparing();
 			String id = keeping.create("a", "0");
 			ResilientSession merged = merging.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				keeping.set(id, "a", "1");
-			}
+			keep(keeping, id, "a", "1");
 			ResilientSession overwritten = overwriting.find(id);
 			overwritten.setAttribute("a", "2");
 			blind.blackhole();
 			overwriting.repository.save(overwritten);
 			AtomicReference<Fault> again = new AtomicReference<>();
 			// After the update that fails, the load of what it missed, and the update.
-			after(3, () -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
+			after(3, () -> again.set(refuseWrites()));
 			merged.setAttribute("b", "1");
 			try {
 				merging.repository.save(merged);
@@ -236,12 +228,10 @@ class RaceTests {
 	@Test
 	void changeOfId_thatChangesTheSame_winsOverWhatALateSaveTakesAlongBeforeIt() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
 			ResilientSession late = later.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "a", "1");
-			}
+			keep(later, id, "a", "1");
 			moving.setAttribute("a", "2");
 			String newId = moving.changeSessionId();
 			after(1, () -> {
@@ -259,11 +249,9 @@ class RaceTests {
 	@Test
 	void whatAChangeOfIdHasTakenAlong_isInRedisToo_afterRedisFailedInBetween() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "b", "1");
-			}
+			keep(later, id, "b", "1");
 			String newId = moving.changeSessionId();
 			// After the change, two loads that follow it, and the load and the update of
 			// what is taken along.
@@ -281,15 +269,13 @@ class RaceTests {
 	void whatAChangeOfIdHasTakenAlong_doesNotComeAgainWithTheOldCopy() {
 		String id = this.other.create("a", "0");
 		AtomicReference<Fault> again = new AtomicReference<>();
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
 			ResilientSession late = later.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "a", "1");
-			}
+			keep(later, id, "a", "1");
 			byte[] copy = this.redis.call((commands) -> commands.dump(key(id)));
 			String newId = moving.changeSessionId();
-			after(1, () -> again.set(this.postgres.refuseWrites(this.url, "resilient_session", "53100")));
+			after(1, () -> again.set(refuseWrites()));
 			this.slow.repository.save(moving);
 			again.get().close();
 			await().until(() -> this.slow.unpersisted().isEmpty());
@@ -306,17 +292,15 @@ class RaceTests {
 	@Test
 	void changesOfId_firstByANodeWithoutRedisAndThenWithoutADatabase_areFollowed() {
 		String id = this.other.create("a", "0");
-		try (SessionNode later = SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start()) {
+		try (SessionNode later = notReconciling()) {
 			ResilientSession moving = this.slow.find(id);
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				later.set(id, "b", "1");
-			}
+			keep(later, id, "b", "1");
 			this.wire.blackhole();
 			String secondId = moving.changeSessionId();
 			this.slow.repository.save(moving);
 			ResilientSession second = this.other.find(secondId);
 			String thirdId = second.changeSessionId();
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+			try (Fault full = refuseWrites()) {
 				this.other.repository.save(second);
 				assertThat(this.other.get(thirdId, "a")).isEqualTo("0");
 			}
@@ -404,7 +388,7 @@ class RaceTests {
 	void writesThatOnlyRedisHas_areNotForgottenByTheirOwnNode_whenRedisMissesAnAnswer() {
 		String changed = this.slow.create("a", "0");
 		String ended = this.slow.create("a", "0");
-		try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+		try (Fault full = refuseWrites()) {
 			this.slow.set(changed, "a", "1");
 			this.slow.repository.deleteById(ended);
 			this.wire.blackhole();
@@ -451,14 +435,32 @@ class RaceTests {
 			this.redis.call((commands) -> commands.hset("spring:session:agreed", "incarnation", "another"));
 			await().until(() -> !this.slow.trustsRedis() && !this.other.trustsRedis());
 			String id = keeping.create("a", "0");
-			try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
-				keeping.set(id, "b", "1");
-			}
+			keep(keeping, id, "b", "1");
 			this.postgres.execute(PostgresServer.database(this.url),
 					"update resilient_session set version = version + 1 where session_id = '" + id + "'");
 			this.between.set(() -> assertThat(this.other.get(id, "b")).isEqualTo("1"));
 			assertThat(this.slow.get(id, "b")).isEqualTo("1");
 			assertThat(this.between.get()).isNull();
+		}
+	}
+
+	/**
+	 * A node that persists and settles nothing in the background.
+	 */
+	private SessionNode notReconciling() {
+		return SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start();
+	}
+
+	private Fault refuseWrites() {
+		return this.postgres.refuseWrites(this.url, "resilient_session", "53100");
+	}
+
+	/**
+	 * Let a node write what the database refuses, so that only Redis has it.
+	 */
+	private void keep(SessionNode node, String id, String name, String value) {
+		try (Fault full = refuseWrites()) {
+			node.set(id, name, value);
 		}
 	}
 

@@ -133,8 +133,7 @@ public final class WritePath {
 	 */
 	private WriteOutcome drop(SessionRecord base) {
 		this.loader.forget(base.id());
-		tellRedis(false, moved(base.id(), base.version() + 1),
-				() -> this.endedCopies.end(base.id(), base.version() + 1));
+		endCopy(base.id(), base.version() + 1, false);
 		this.listener.onLateSaveDropped();
 		return new WriteOutcome.Dropped();
 	}
@@ -190,8 +189,15 @@ public final class WritePath {
 			tellRedis(cutOff, new PendingRow(id, version, null, true), () -> this.redis.end(id, version));
 		}
 		else {
-			tellRedis(cutOff, moved(id, version), () -> this.endedCopies.end(id, version));
+			endCopy(id, version, cutOff);
 		}
+	}
+
+	/**
+	 * Tell Redis of an id that had ended before, perhaps since the session has another.
+	 */
+	private void endCopy(String id, long version, boolean cutOff) {
+		tellRedis(cutOff, moved(id, version), () -> this.endedCopies.end(id, version));
 	}
 
 	/**
@@ -224,7 +230,7 @@ public final class WritePath {
 			SessionChange nothing = SessionChange.none(base);
 			Commit commit = this.commits.commit(base, nothing, false);
 			if (commit == null) {
-				tellRedis(false, moved(id, base.version() + 1), () -> this.endedCopies.end(id, base.version() + 1));
+				endCopy(id, base.version() + 1, false);
 			}
 			else {
 				tellRedisOf(commit, base, nothing, false);

@@ -134,7 +134,7 @@ public final class UnpersistedWrites {
 	UnpersistedWrites over(UnpersistedWrites earlier) {
 		Map<String, String> all = new LinkedHashMap<>(earlier.tokens);
 		Set<String> before = new LinkedHashSet<>(earlier.tokens.values());
-		if (this.tokens.keySet().stream().anyMatch((part) -> part.startsWith(PRINCIPAL))) {
+		if (hasPrincipal()) {
 			all.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
 		}
 		all.putAll(this.tokens);
@@ -164,7 +164,7 @@ public final class UnpersistedWrites {
 	UnpersistedWrites under(UnpersistedWrites later) {
 		Map<String, String> left = new LinkedHashMap<>(this.tokens);
 		left.keySet().removeAll(later.tokens.keySet());
-		if (later.tokens.keySet().stream().anyMatch((part) -> part.startsWith(PRINCIPAL))) {
+		if (later.hasPrincipal()) {
 			left.keySet().removeIf((part) -> part.startsWith(PRINCIPAL));
 		}
 		return left.isEmpty() ? NONE : new UnpersistedWrites(left);
@@ -199,6 +199,10 @@ public final class UnpersistedWrites {
 			}
 		}
 		return new SessionChange(copy.id(), copy.lastAccessedTime(), interval, attributes, removed, principal);
+	}
+
+	private boolean hasPrincipal() {
+		return this.tokens.keySet().stream().anyMatch((part) -> part.startsWith(PRINCIPAL));
 	}
 
 	private static String part(String kind, String name) {
