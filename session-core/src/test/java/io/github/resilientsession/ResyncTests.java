@@ -153,6 +153,25 @@ class ResyncTests {
 	}
 
 	@Test
+	void nodeThatPutsSessionsBack_isClosedHalfWay_theOtherGoesOnWhereItWas() {
+		SessionNode one = start(new ResyncSettings(100, 0.2));
+		SessionNode two = start(new ResyncSettings(100, 0.2));
+		createMore(one, 1_000);
+		this.redis.restartEmpty();
+		await().atMost(LONG).until(() -> one.resync().putBack() + two.resync().putBack() >= 200);
+		SessionNode first = (one.resync().putBack() > 0) ? one : two;
+		SessionNode second = (first == one) ? two : one;
+		first.close();
+		long done = first.resync().putBack();
+		assertThat(done).isBetween(200L, 900L);
+		await().atMost(LONG.multipliedBy(2)).until(() -> copies().size() == 1_000);
+		assertThat(second.resync().putBack()).isEqualTo(1_000 - done);
+		await().atMost(LONG).until(() -> !second.resync().running());
+		assertThat(this.redis.<Boolean>call((commands) -> commands.hexists("spring:session:agreed", "refill")))
+			.isFalse();
+	}
+
+	@Test
 	void sessionsThatRedisHasLost_leaveItsHeadroomFree_howeverLargeTheyAre() {
 		SessionNode node = start(new ResyncSettings(5_000, 0.2));
 		List<String> ids = new ArrayList<>();

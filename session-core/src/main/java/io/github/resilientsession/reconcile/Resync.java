@@ -12,6 +12,7 @@ import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.redis.CopyPage;
 import io.github.resilientsession.redis.Heartbeat;
 import io.github.resilientsession.redis.RedisTier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,9 +23,10 @@ import org.slf4j.LoggerFactory;
  * First every copy that is there is compared with its row; what is older is replaced,
  * what was ended is ended, what only the copy has is persisted. From then on no copy can
  * be older than its row, which is noted in Redis, and every node believes its copies
- * again. Then sessions that Redis has lost are put back, most recently used first, as
- * long as there is memory to spare. Both halves go page by page with pauses, and go on
- * where they were if another node takes over.
+ * again. Then sessions that Redis has lost are put back, those first that expire last, as
+ * long as there is memory to spare. Both halves go page by page with pauses, are due
+ * until some node has noted in Redis that they are done, and go on where they were if
+ * another node takes over.
  * <p>
  * Copies are compared rather than rows, since what is not in Redis cannot be wrong: an
  * empty Redis is trusted again at once, however many sessions there are.
@@ -38,8 +40,9 @@ public final class Resync implements AutoCloseable {
 	private static final Duration INTERVAL = Duration.ofMillis(200);
 
 	/**
-	 * How long to wait until copies with unpersisted writes are looked for again, while
-	 * there is a node that goes on writing them.
+	 * How long to wait until it is looked again whether there is something to do that is
+	 * not urgent: copies with unpersisted writes, while there is a node that goes on
+	 * writing them, and sessions to put back, while another node may be doing that.
 	 */
 	private static final Duration NOTE_INTERVAL = Duration.ofSeconds(5);
 
@@ -99,9 +102,16 @@ public final class Resync implements AutoCloseable {
 
 	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
 
+	private long lastRefill = System.nanoTime();
+
 	private String lastNote = "";
 
 	private long lastNoteSeen;
+
+	/**
+	 * Where this node was when it gave the lease up.
+	 */
+	private String givenUpAt = Position.NONE;
 
 	private volatile Progress progress = Progress.NONE;
 
@@ -150,33 +160,49 @@ public final class Resync implements AutoCloseable {
 		}
 		boolean lost = !this.redis.heartbeat().agreed();
 		String note = this.redis.heartbeat().unpersistedNote();
-		boolean noted = !note.isEmpty() && System.nanoTime() - this.lastNoteRun >= NOTE_INTERVAL.toNanos();
-		if (!lost && !noted) {
+		boolean noted = !note.isEmpty() && hasPassed(this.lastNoteRun);
+		boolean interrupted = !this.redis.heartbeat().refillNote().isEmpty() && hasPassed(this.lastRefill);
+		if (!lost && !noted && !interrupted) {
 			return;
 		}
 		boolean sure = isOld(note);
+		this.lastRefill = System.nanoTime();
 		giveWay();
 		String left = this.durableCircuit.call(() -> this.durable.acquireLease(LEASE, this.owner, LEASE_TIME));
 		if (left == null) {
 			// Another node does it; its note in Redis tells when it is done.
 			return;
 		}
+		this.givenUpAt = Position.NONE;
 		try {
-			this.lastNoteRun = System.nanoTime();
-			// Before anything is looked at: what Redis is then may be another.
-			Heartbeat.Basis basis = basis();
-			compareAll(Position.of(left, basis, note, this.clock.millis()));
-			if (sure) {
-				this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+			if (lost || noted) {
+				compare(left, note, sure, lost);
 			}
-			if (lost && this.redisCircuit.call(() -> this.redis.heartbeat().agree(basis, this.clock.millis()))) {
-				this.agreed.run();
-				warmUp();
+			if (this.redis.heartbeat().agreed() && !this.redis.heartbeat().refillNote().isEmpty()) {
+				refill(this.redis.heartbeat().refillNote(), left);
 			}
 		}
 		finally {
+			this.lastRefill = System.nanoTime();
 			this.progress = this.progress.ended();
 			releaseLease();
+		}
+	}
+
+	private static boolean hasPassed(long since) {
+		return System.nanoTime() - since >= NOTE_INTERVAL.toNanos();
+	}
+
+	private void compare(String left, String note, boolean sure, boolean lost) throws InterruptedException {
+		this.lastNoteRun = System.nanoTime();
+		// Before anything is looked at: what Redis is then may be another.
+		Heartbeat.Basis basis = basis();
+		compareAll(Position.of(left, basis, note, this.clock.millis()));
+		if (sure) {
+			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+		}
+		if (lost && this.redisCircuit.call(() -> this.redis.heartbeat().agree(basis, this.clock.millis()))) {
+			this.agreed.run();
 		}
 	}
 
@@ -222,30 +248,41 @@ public final class Resync implements AutoCloseable {
 
 	/**
 	 * Put sessions back that Redis has lost.
+	 * @param note the note that this is to be done, taken back when it is
+	 * @param left where the last node was that did so, if any
 	 */
-	private void warmUp() throws InterruptedException {
-		renew(Position.NONE);
-		pause(CALM);
-		RecentPage.Position position = null;
+	private void refill(String note, String left) throws InterruptedException {
+		RecentPage.Position position = RefillPosition.of(left, note);
+		this.progress = this.progress.refilling();
+		if (position == null) {
+			renew(Position.NONE);
+			pause(CALM);
+		}
+		boolean room = true;
 		do {
 			giveWay();
 			RecentPage.Position from = position;
 			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, SESSIONS));
-			if (!this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put))) {
-				logger.info(
-						"Stopped putting sessions back into Redis after {}: more would leave less than {} of its memory "
-								+ "free. The others come back when they are used.",
-						this.progress.putBack(), this.settings.memoryHeadroom());
-				return;
-			}
+			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
 			position = page.next();
-			renew(Position.NONE);
-			pause(page.sessions().size());
+			if (position != null) {
+				this.givenUpAt = RefillPosition.text(position, note);
+				renew(this.givenUpAt);
+				pause(page.sessions().size());
+			}
 		}
-		while (position != null);
-		if (this.progress.putBack() > 0) {
+		while (room && position != null);
+		if (!room) {
+			logger.info(
+					"Stopped putting sessions back into Redis after {}: more would leave less than {} of its memory "
+							+ "free. The others come back when they are used.",
+					this.progress.putBack(), this.settings.memoryHeadroom());
+		}
+		else if (this.progress.putBack() > 0) {
 			logger.info("Put {} sessions back into Redis.", this.progress.putBack());
 		}
+		this.givenUpAt = Position.NONE;
+		this.redisCircuit.write(() -> this.redis.heartbeat().forgetRefill(note));
 	}
 
 	/**
@@ -259,8 +296,8 @@ public final class Resync implements AutoCloseable {
 
 	private void releaseLease() {
 		try {
-			// Only a node that dies leaves its position behind.
-			this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, Position.NONE));
+			// Of a comparison, only a node that dies leaves its position behind.
+			this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, this.givenUpAt));
 			this.durableCircuit.write(() -> this.durable.releaseLease(LEASE, this.owner));
 		}
 		catch (TierUnavailableException ex) {
@@ -306,6 +343,10 @@ public final class Resync implements AutoCloseable {
 			return new Progress(true, this.compared + more, this.repaired + moreRepaired, this.putBack);
 		}
 
+		Progress refilling() {
+			return this.running ? this : new Progress(true, 0, 0, 0);
+		}
+
 		Progress plusPutBack(long more) {
 			return new Progress(true, this.compared, this.repaired, this.putBack + more);
 		}
@@ -344,6 +385,24 @@ public final class Resync implements AutoCloseable {
 		String text() {
 			return String.join(" ", this.basis.incarnation(), this.basis.noted(), this.note, this.cursor,
 					Long.toString(this.at));
+		}
+
+	}
+
+	/**
+	 * Where a refill is, for the node that goes on with it.
+	 */
+	private static final class RefillPosition {
+
+		private static RecentPage.@Nullable Position of(String text, String note) {
+			String[] parts = text.split(" ", -1);
+			return (parts.length == 4 && parts[0].equals("refill") && parts[1].equals(note)
+					&& parts[2].matches("\\d{1,18}")) ? new RecentPage.Position(Long.parseLong(parts[2]), parts[3])
+							: null;
+		}
+
+		private static String text(RecentPage.Position position, String note) {
+			return String.join(" ", "refill", note, Long.toString(position.expiresAt()), position.id());
 		}
 
 	}

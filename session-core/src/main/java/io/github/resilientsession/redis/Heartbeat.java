@@ -33,6 +33,10 @@ public final class Heartbeat {
 	 */
 	private static final String UNKNOWN = "unknown/unknown";
 
+	private static final String UNPERSISTED = "unpersisted";
+
+	private static final String REFILL = "refill";
+
 	private static final Logger logger = LoggerFactory.getLogger(Heartbeat.class);
 
 	private final RedisLink link;
@@ -56,6 +60,8 @@ public final class Heartbeat {
 	private volatile boolean infoRefused;
 
 	private volatile String unpersistedNote = "";
+
+	private volatile String refillNote = "";
 
 	Heartbeat(RedisLink link, ScriptRunner scripts, RedisSettings settings, CopyTrust trust) {
 		this.link = link;
@@ -82,7 +88,8 @@ public final class Heartbeat {
 		switch (status) {
 			case "done" -> {
 				this.seen = new Seen(incarnation, (Long) answer.get(1));
-				this.unpersistedNote = new String(ScriptRunner.bytes(answer, 2), StandardCharsets.UTF_8);
+				this.unpersistedNote = text(answer, 2);
+				this.refillNote = text(answer, 3);
 				this.trust.believe(known);
 			}
 			case "lost" -> {
@@ -103,7 +110,7 @@ public final class Heartbeat {
 				this.trust.stale(false, true, "older data has taken the place of newer");
 			}
 			default -> {
-				String noted = new String(ScriptRunner.bytes(answer, 1), StandardCharsets.UTF_8);
+				String noted = text(answer, 1);
 				this.seen = new Seen(incarnation, 0);
 				this.trust.stale(false, !noted.equals(this.lastNoted),
 						"it was restarted or replaced, or another node comes from another Redis");
@@ -164,7 +171,8 @@ public final class Heartbeat {
 	}
 
 	/**
-	 * Note for all nodes that no copy is older than the durable store.
+	 * Note for all nodes that no copy is older than the durable store, and that those
+	 * which Redis has lost are to be put back.
 	 * @param basis what {@link #basis()} was before that was made sure of
 	 * @param beat a number higher than that of any beat so far: the time in milliseconds
 	 * @return whether it has been noted; not if something has come to light meanwhile
@@ -175,6 +183,9 @@ public final class Heartbeat {
 				ScriptRunner.ascii(beat), ScriptRunner.ascii(TTL.toMillis()), utf8(basis.noted())));
 		boolean done = ScriptRunner.status(answer).equals("done");
 		this.agreed = done;
+		if (done) {
+			this.refillNote = Long.toString(beat);
+		}
 		return done;
 	}
 
@@ -184,7 +195,7 @@ public final class Heartbeat {
 	 * @param note a text never used before
 	 */
 	public void noteUnpersisted(String note) {
-		this.scripts.run(Script.FLAG, this.key, List.of(new byte[0], utf8(note), ScriptRunner.ascii(TTL.toMillis())));
+		flag(UNPERSISTED, "", note);
 		this.unpersistedNote = note;
 	}
 
@@ -193,7 +204,12 @@ public final class Heartbeat {
 	 * @param note what {@link #unpersistedNote()} was before all copies were looked at
 	 */
 	public void forgetUnpersisted(String note) {
-		this.scripts.run(Script.FLAG, this.key, List.of(utf8(note), new byte[0], ScriptRunner.ascii(TTL.toMillis())));
+		flag(UNPERSISTED, note, "");
+	}
+
+	private void flag(String field, String former, String note) {
+		this.scripts.run(Script.FLAG, this.key,
+				List.of(utf8(field), utf8(former), utf8(note), ScriptRunner.ascii(TTL.toMillis())));
 	}
 
 	/**
@@ -202,6 +218,25 @@ public final class Heartbeat {
 	 */
 	public String unpersistedNote() {
 		return this.unpersistedNote;
+	}
+
+	/**
+	 * The note that sessions which Redis has lost are to be put back, as of the last
+	 * beat.
+	 * @return the note, another one after each agreement; empty if there is none
+	 */
+	public String refillNote() {
+		return this.refillNote;
+	}
+
+	/**
+	 * Note for all nodes that nothing is to be put back any more, unless there is another
+	 * note by now.
+	 * @param note what {@link #refillNote()} was when that began
+	 */
+	public void forgetRefill(String note) {
+		flag(REFILL, note, "");
+		this.refillNote = "";
 	}
 
 	/**
@@ -218,6 +253,10 @@ public final class Heartbeat {
 			.map((line) -> line.substring(name.length() + 1).trim())
 			.findFirst()
 			.orElse("unknown");
+	}
+
+	private static String text(List<Object> answer, int index) {
+		return new String(ScriptRunner.bytes(answer, index), StandardCharsets.UTF_8);
 	}
 
 	private static byte[] utf8(String text) {

@@ -1,9 +1,9 @@
--- Notes that there are copies with unpersisted writes, or takes that note back. ARGV: 2 the note to take back, 3 the new
--- note; the empty string for neither; 4 TTL in ms.
-if ARGV[3] ~= '' then
-  redis.call('HSET', KEYS[1], 'unpersisted', ARGV[3])
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-elseif redis.call('HGET', KEYS[1], 'unpersisted') == ARGV[2] then
-  redis.call('HDEL', KEYS[1], 'unpersisted')
+-- Makes a note for all nodes, or takes it back. ARGV: 2 the note's field, 3 the note to take back, 4 the new note; the
+-- empty string for neither; 5 TTL in ms.
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+elseif redis.call('HGET', KEYS[1], ARGV[2]) == ARGV[3] then
+  redis.call('HDEL', KEYS[1], ARGV[2])
 end
 return {'done'}
