@@ -28,13 +28,13 @@ final class Check {
 
 	private final PrintStream out;
 
-	private final Timeline timeline = new Timeline();
+	private final Timeline timeline;
 
 	private final Figures figures = new Figures();
 
-	private final Findings findings = new Findings(this.timeline, this.figures);
+	private final Findings findings;
 
-	private final Judge judge = new Judge(this.timeline, this.figures, this.findings);
+	private final Judge judge;
 
 	private final Graveyard graveyard = new Graveyard();
 
@@ -49,15 +49,18 @@ final class Check {
 	 */
 	Check(CheckSettings settings, Supplier<Incident> incidents, PrintStream out) {
 		this.settings = settings;
+		this.timeline = new Timeline(settings.clockOffsets().size());
+		this.findings = new Findings(this.timeline, this.figures);
+		this.judge = new Judge(this.timeline, this.figures, this.findings);
 		this.incidents = incidents;
 		this.out = out;
 	}
 
 	/**
 	 * Run, and judge.
-	 * @return the violations
+	 * @return the violations, one of them if the run could not be ended
 	 */
-	List<Violation> run() throws Exception {
+	List<Violation> run() {
 		ScheduledExecutorService threads = Executors.newScheduledThreadPool(THREADS);
 		try (Cluster cluster = new Cluster(this.timeline, this.settings.clockOffsets(), this.settings.variant());
 				TtlScan scan = new TtlScan(cluster, this.findings, this.figures)) {
@@ -70,14 +73,40 @@ final class Check {
 			this.stopped = true;
 			threads.shutdown();
 			if (!threads.awaitTermination(60, TimeUnit.SECONDS)) {
-				throw new IllegalStateException("Clients still wait for an answer a minute after the last fault");
+				this.findings.checkFailed("Clients still wait for an answer a minute after the last fault");
 			}
 			readAllAtTheEnd(cluster, recovery);
+			checkItself();
+		}
+		catch (Exception ex) {
+			failed(ex);
 		}
 		finally {
 			threads.shutdownNow();
 		}
 		return this.findings.violations();
+	}
+
+	/**
+	 * Whoever looks at nothing finds nothing.
+	 */
+	private void checkItself() {
+		for (String figure : List.of(TtlScan.SCANS, Recovery.READ_AT_THE_END, "acknowledged: write")) {
+			if (this.figures.of(figure) == 0) {
+				this.findings.checkFailed("There is nothing to count as '" + figure + "'");
+			}
+		}
+		for (FaultKind kind : FaultKind.values()) {
+			if (this.figures.of(FaultInjector.DEALT + kind) > 0
+					&& this.figures.of(FaultInjector.INJECTED + kind) == 0) {
+				this.findings.checkFailed(kind + " could not be injected a single time");
+			}
+		}
+	}
+
+	private void failed(Throwable failure) {
+		failure.printStackTrace(this.out);
+		this.findings.checkFailed(failure.toString());
 	}
 
 	Figures figures() {
@@ -133,8 +162,9 @@ final class Check {
 
 	/**
 	 * Print what has been found, the number of violations last.
+	 * @return the violations
 	 */
-	void report() {
+	List<Violation> report() {
 		this.findings.violations().forEach(this.out::print);
 		this.out.println("seed: " + this.settings.seed());
 		this.out.println("duration, s: " + this.settings.duration().toSeconds());
@@ -149,6 +179,7 @@ final class Check {
 		}
 		this.figures.each((name, value) -> this.out.println(name + ": " + value));
 		this.out.println("violations: " + this.findings.violations().size());
+		return this.findings.violations();
 	}
 
 	/**
@@ -189,9 +220,7 @@ final class Check {
 				return;
 			}
 			catch (RuntimeException | Error ex) {
-				Check.this.out.println("The checker itself failed: " + ex);
-				ex.printStackTrace(Check.this.out);
-				Check.this.figures.count("failures of the checker itself");
+				failed(ex);
 			}
 			if (!Check.this.stopped) {
 				next();

@@ -7,9 +7,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import io.github.resilientsession.SessionNode;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -18,9 +22,20 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class CheckerTests {
 
-	@Test
-	void nodesWithAllProtections_haveNoViolation() throws Exception {
-		assertThat(run(UnaryOperator.identity(), cutOffFromRedis(), 150, 30)).isEmpty();
+	@ParameterizedTest
+	@MethodSource
+	void nodesWithAllProtections_haveNoViolation(List<Incident> incidents, int thinkMillis, int endsPercent)
+			throws Exception {
+		assertThat(run(UnaryOperator.identity(), incidents, thinkMillis, endsPercent)).isEmpty();
+	}
+
+	/**
+	 * All that nodes without a protection are put under below.
+	 */
+	static Stream<Arguments> nodesWithAllProtections_haveNoViolation() {
+		return Stream.of(Arguments.of(cutOffFromRedis(), 150, 10), Arguments.of(cutOffFromRedisAndCrashed(), 2_000, 20),
+				Arguments.of(flushesAndSlowNode(), 150, 50), Arguments.of(oldSnapshot(), 150, 50),
+				Arguments.of(databaseKilled(), 3_000, 40));
 	}
 
 	@Test

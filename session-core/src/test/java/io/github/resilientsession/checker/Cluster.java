@@ -46,6 +46,8 @@ final class Cluster implements AutoCloseable {
 
 	private final List<NodeWatch> watches = new ArrayList<>();
 
+	private final List<Timeline.Period> down = new ArrayList<>();
+
 	private final UnaryOperator<SessionNode.Options> variant;
 
 	/**
@@ -64,6 +66,7 @@ final class Cluster implements AutoCloseable {
 			this.databaseWires.add(Wire.to(this.database.host(), this.database.port()));
 			this.clocks.add(Clock.offset(Clock.systemUTC(), offset));
 			this.watches.add(null);
+			this.down.add(null);
 		}
 		for (int i = 0; i < clockOffsets.size(); i++) {
 			startNode(i);
@@ -156,7 +159,7 @@ final class Cluster implements AutoCloseable {
 	 * reaches no server and nobody asks it.
 	 */
 	void crash(int i) {
-		this.timeline.crashed(i);
+		this.down.set(i, this.timeline.crashed(i));
 		SessionNode node = this.nodes.getAndSet(i, null);
 		this.redisWires.get(i).cut();
 		this.databaseWires.get(i).cut();
@@ -169,6 +172,7 @@ final class Cluster implements AutoCloseable {
 		this.redisWires.get(i).heal();
 		this.databaseWires.get(i).heal();
 		startNode(i);
+		this.down.get(i).end();
 	}
 
 	private void startNode(int i) {

@@ -1,6 +1,8 @@
 package io.github.resilientsession.checker;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -60,7 +62,7 @@ final class FaultInjector {
 
 		private final Timeline.Period period;
 
-		private Timeline.Period databaseDown;
+		private final List<Timeline.Period> ofDatabase = new ArrayList<>();
 
 		private Active(FaultKind kind, int node, Incident incident, Duration duration, CountDownLatch over) {
 			super("fault-" + kind);
@@ -69,9 +71,12 @@ final class FaultInjector {
 			this.fault = fault(kind, node, incident, duration);
 			this.period = FaultInjector.this.timeline.fault(kind.struckNode(node));
 			FaultInjector.this.figures.count(DEALT + kind);
+			int struck = kind.strikesOneNode() ? node : Timeline.ALL_NODES;
 			if (kind.isOfDatabase()) {
-				this.databaseDown = FaultInjector.this.timeline
-					.databaseDown(kind.strikesOneNode() ? node : Timeline.ALL_NODES);
+				this.ofDatabase.add(FaultInjector.this.timeline.databaseDown(struck));
+			}
+			if (kind.keepsFromReading()) {
+				this.ofDatabase.add(FaultInjector.this.timeline.databaseAway(struck));
 			}
 		}
 
@@ -110,9 +115,7 @@ final class FaultInjector {
 				new CountDownLatch(1).await(100, TimeUnit.MILLISECONDS);
 			}
 			this.period.end();
-			if (this.databaseDown != null) {
-				this.databaseDown.end();
-			}
+			this.ofDatabase.forEach(Timeline.Period::end);
 		}
 
 		private boolean isHealed(boolean last) {

@@ -81,6 +81,14 @@ enum FaultKind {
 	}
 
 	/**
+	 * Whether it keeps one node, or all, from reading the database too.
+	 */
+	boolean keepsFromReading() {
+		return isOfDatabase() && this != DATABASE_ROWS_LOCKED && this != DATABASE_DISK_FULL
+				&& this != DATABASE_READ_ONLY;
+	}
+
+	/**
 	 * Whether it strikes one node.
 	 */
 	boolean strikesOneNode() {

@@ -78,12 +78,11 @@ final class Findings {
 	}
 
 	/**
-	 * The checker cannot look for keys without a TTL.
+	 * The check cannot be relied upon.
 	 */
-	void scanFailed(Throwable failure) {
+	void checkFailed(String what) {
 		long now = this.timeline.now();
-		violation(ViolationKind.UNEXPECTED_FAILURE, now, now, "the scan for keys without a TTL failed: " + failure,
-				failure.toString());
+		violation(ViolationKind.CHECK_FAILED, now, now, what, what);
 	}
 
 	private void violation(ViolationKind kind, long from, long to, String what, String detail) {

@@ -138,7 +138,7 @@ final class Judge {
 		}
 		else if (isWithinBound(death, began, ended)) {
 			this.figures.count(STALE_ENDED);
-			this.figures.highest("stale within the bound: longest, ms", (began - death.at()) / 1_000_000);
+			stale(death, began);
 		}
 		else {
 			this.findings.violation(ViolationKind.RESURRECTION, life, began, ended,
@@ -178,7 +178,7 @@ final class Judge {
 		Ack oldest = missing.get(0);
 		if (!settled && missing.stream().allMatch((ack) -> isWithinBound(ack, began, ended))) {
 			this.figures.count(STALE);
-			this.figures.highest("stale within the bound: longest, ms", (began - oldest.at()) / 1_000_000);
+			stale(oldest, began);
 			return;
 		}
 		this.findings.violation(settled ? ViolationKind.LOST_WRITE : ViolationKind.ROLLBACK, life, oldest.began(),
@@ -191,9 +191,14 @@ final class Judge {
 				register.name());
 	}
 
+	private void stale(Ack ack, long began) {
+		this.figures.highest("stale within the bound: longest after the write, ms", (began - ack.at()) / 1_000_000);
+		this.figures.highest("stale within the bound: longest while a node could tell, ms",
+				(began - this.timeline.toldSince(ack.at(), began)) / 1_000_000);
+	}
+
 	private boolean isWithinBound(Ack ack, long began, long ended) {
-		// Whoever is to tell Redis needs the database for that.
-		long age = began - this.timeline.databaseThereSince(ack.at(), began);
+		long age = began - this.timeline.toldSince(ack.at(), began);
 		return (age <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
 				|| (age <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
 	}

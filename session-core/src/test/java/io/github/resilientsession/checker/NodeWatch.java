@@ -20,6 +20,8 @@ final class NodeWatch implements SessionStoreListener, AutoCloseable {
 
 	private Timeline.Period databaseDown;
 
+	private Timeline.Period databaseAway;
+
 	NodeWatch(Timeline timeline, int node) {
 		this.timeline = timeline;
 		this.node = node;
@@ -76,6 +78,7 @@ final class NodeWatch implements SessionStoreListener, AutoCloseable {
 		}
 		else {
 			this.databaseDown = next(this.databaseDown, open ? this.timeline.databaseDown(this.node) : null);
+			this.databaseAway = next(this.databaseAway, open ? this.timeline.databaseAway(this.node) : null);
 		}
 	}
 

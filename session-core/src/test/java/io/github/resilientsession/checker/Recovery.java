@@ -20,6 +20,8 @@ import io.github.resilientsession.checker.ClientGroup.Graveyard;
  */
 final class Recovery {
 
+	static final String READ_AT_THE_END = "read at the end";
+
 	private final Cluster cluster;
 
 	private final Timeline timeline;
@@ -185,17 +187,36 @@ final class Recovery {
 	 * Read everything on every node.
 	 * @param groups whose sessions must be there, with every acknowledged write
 	 */
-	void readAll(List<ClientGroup> groups) {
+	void readAll(List<ClientGroup> groups) throws InterruptedException {
 		for (int node = 0; node < this.cluster.size(); node++) {
 			for (ClientGroup group : groups) {
 				ClientSession session = group.session();
 				if (session != null && session.isLive()) {
-					this.client.read(session.current(), node, true);
+					readForSure(session.current(), node);
 				}
 			}
 			for (Life dead : this.graveyard.all()) {
-				this.client.read(dead, node, true);
+				readForSure(dead, node);
 			}
+		}
+	}
+
+	/**
+	 * Read until there is an answer: without one, nothing has been shown.
+	 */
+	private void readForSure(Life life, int node) throws InterruptedException {
+		long began = this.timeline.now();
+		while (true) {
+			Outcome outcome = this.client.read(life, node, true).outcome();
+			if (outcome == Outcome.DONE || outcome == Outcome.ABSENT) {
+				this.figures.count(READ_AT_THE_END);
+				return;
+			}
+			if (this.timeline.now() - began > Limits.HEALING.toNanos()) {
+				this.findings.notServed(life, node, began, this.timeline.now(), outcome.toString());
+				return;
+			}
+			pause();
 		}
 	}
 

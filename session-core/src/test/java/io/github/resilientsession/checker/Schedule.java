@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 
 /**
  * An endless sequence of incidents that a seed determines. Kinds of fault are dealt like
@@ -17,16 +16,13 @@ final class Schedule {
 
 	private final int nodes;
 
-	private final Set<FaultKind> leftOut;
-
 	private final List<FaultKind> deck = new ArrayList<>();
 
 	private int dealt;
 
-	Schedule(long seed, int nodes, Set<FaultKind> leftOut) {
+	Schedule(long seed, int nodes) {
 		this.random = new Random(seed);
 		this.nodes = nodes;
-		this.leftOut = leftOut;
 	}
 
 	/**
@@ -53,7 +49,6 @@ final class Schedule {
 				}
 			}
 			List<FaultKind> fresh = new ArrayList<>(List.of(FaultKind.values()));
-			fresh.removeAll(this.leftOut);
 			Collections.shuffle(fresh, this.random);
 			this.deck.addAll(fresh);
 		}

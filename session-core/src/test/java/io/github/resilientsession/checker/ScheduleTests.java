@@ -46,7 +46,7 @@ class ScheduleTests {
 	}
 
 	private static List<Incident> incidents(long seed) {
-		Schedule schedule = new Schedule(seed, 3, Set.of());
+		Schedule schedule = new Schedule(seed, 3);
 		return Stream.generate(schedule::next).limit(200).toList();
 	}
 

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * What was wrong when: which faults were active, which node had cut a store off, and when
@@ -25,17 +27,33 @@ final class Timeline {
 	 */
 	static final int ALL_NODES = -1;
 
+	private final int nodes;
+
 	private final long start = System.nanoTime();
 
 	private final List<Period> faults = new CopyOnWriteArrayList<>();
 
 	private final List<Period> redisCutOff = new CopyOnWriteArrayList<>();
 
+	/**
+	 * When writes were refused, at least some.
+	 */
 	private final List<Period> databaseDown = new CopyOnWriteArrayList<>();
+
+	/**
+	 * When not even reads were answered.
+	 */
+	private final List<Period> databaseAway = new CopyOnWriteArrayList<>();
+
+	private final List<Period> nodeDown = new CopyOnWriteArrayList<>();
 
 	private final List<Crash> crashes = new CopyOnWriteArrayList<>();
 
 	private final List<Loss> losses = new CopyOnWriteArrayList<>();
+
+	Timeline(int nodes) {
+		this.nodes = nodes;
+	}
 
 	long now() {
 		return System.nanoTime() - this.start;
@@ -52,8 +70,13 @@ final class Timeline {
 	/**
 	 * A node is killed, and forgets everything.
 	 */
-	void crashed(int node) {
+	Period crashed(int node) {
 		this.crashes.add(new Crash(node, now()));
+		return open(this.nodeDown, node, "down");
+	}
+
+	Period databaseAway(int node) {
+		return open(this.databaseAway, node, "database away");
 	}
 
 	Period databaseDown(int node) {
@@ -85,15 +108,27 @@ final class Timeline {
 	}
 
 	/**
-	 * Since when all nodes have had the database.
+	 * Since when there have been nodes, at each moment at least one, that could find out
+	 * from the database what Redis had missed, and tell it.
 	 * @param from the earliest answer
-	 * @param to the latest answer: if some node does not have it then
+	 * @param to the latest answer: if there is none then
 	 */
-	long databaseThereSince(long from, long to) {
-		return this.databaseDown.stream()
-			.filter((period) -> period.meets(from, to))
-			.mapToLong((period) -> Math.min(period.to, to))
+	long toldSince(long from, long to) {
+		if (nobodyCanTell(to)) {
+			return to;
+		}
+		return Stream.of(this.redisCutOff, this.databaseAway, this.nodeDown)
+			.flatMap(List::stream)
+			.mapToLong((period) -> period.to)
+			.filter((end) -> end > from && end <= to && nobodyCanTell(end - 1))
 			.reduce(from, Math::max);
+	}
+
+	private boolean nobodyCanTell(long at) {
+		return IntStream.range(0, this.nodes)
+			.allMatch((node) -> Stream.of(this.redisCutOff, this.databaseAway, this.nodeDown)
+				.flatMap(List::stream)
+				.anyMatch((period) -> period.concerns(node) && period.meets(at, at)));
 	}
 
 	/**

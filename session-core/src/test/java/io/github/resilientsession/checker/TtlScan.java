@@ -56,7 +56,7 @@ final class TtlScan implements AutoCloseable {
 					// Redis is down, hung, or does not let us in.
 				}
 				catch (RuntimeException ex) {
-					this.findings.scanFailed(ex);
+					this.findings.checkFailed("The scan for keys without a TTL failed: " + ex);
 				}
 			}
 		}

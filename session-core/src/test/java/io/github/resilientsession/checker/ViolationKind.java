@@ -50,6 +50,12 @@ enum ViolationKind {
 	/**
 	 * A node threw something that no application expects.
 	 */
-	UNEXPECTED_FAILURE
+	UNEXPECTED_FAILURE,
+
+	/**
+	 * The check itself failed, or has not looked at what it is to look at: it shows
+	 * nothing.
+	 */
+	CHECK_FAILED
 
 }

@@ -5,7 +5,9 @@ import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.Set;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 
@@ -15,6 +17,7 @@ import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.redis.ScriptCalls;
 import io.lettuce.core.ScriptOutputType;
 
+import org.springframework.data.redis.serializer.RedisSerializer;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 
 /**
@@ -24,17 +27,30 @@ import org.springframework.jdbc.datasource.DelegatingDataSource;
  */
 final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 
-	private final AtomicLong changes = new AtomicLong();
+	/**
+	 * What a tombstone has for its times, and no copy.
+	 */
+	private static final byte[] TOMBSTONE_TIME = RedisSerializer.java().serialize(1L << 32);
+
+	private final Map<String, AtomicLong> changes = new ConcurrentHashMap<>();
 
 	private final UnaryOperator<SessionNode.Options> variant;
 
-	private WithoutProtection(UnaryOperator<String> sql) {
-		this.variant = (options) -> options.dataSource((pool) -> new RewritingDataSource(pool, (asked) -> {
-			String instead = sql.apply(asked);
-			if (!instead.equals(asked)) {
-				this.changes.incrementAndGet();
+	/**
+	 * Make nodes that send other statements to the database.
+	 * @param instead what takes the place of each text
+	 */
+	private WithoutProtection(Map<String, String> instead) {
+		instead.keySet().forEach((text) -> this.changes.put(text, new AtomicLong()));
+		this.variant = (options) -> options.dataSource((pool) -> new RewritingDataSource(pool, (sql) -> {
+			String rewritten = sql;
+			for (Map.Entry<String, String> each : instead.entrySet()) {
+				if (rewritten.contains(each.getKey())) {
+					rewritten = rewritten.replace(each.getKey(), each.getValue());
+					changed(each.getKey());
+				}
 			}
-			return instead;
+			return rewritten;
 		}));
 	}
 
@@ -43,42 +59,49 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	 * {@code INFO} is asked for all the time.
 	 */
 	private WithoutProtection(RewritingConnections.Rewriting redis) {
+		this.changes.put("scripts", new AtomicLong());
 		this.variant = (options) -> options
 			.redisConnections((connections) -> new RewritingConnections(connections, (commands, method, arguments) -> {
 				Object answer = redis.instead(commands, method, arguments);
 				if (answer != null && method.getName().startsWith("eval")) {
-					this.changes.incrementAndGet();
+					changed("scripts");
 				}
 				return answer;
 			}));
+	}
+
+	private void changed(String what) {
+		this.changes.get(what).incrementAndGet();
 	}
 
 	/**
 	 * An update does not care for the version that it was made on.
 	 */
 	static WithoutProtection versionCheck() {
-		return new WithoutProtection((String sql) -> sql.replace("and version = ?", "and (version = ? or true)"));
+		return new WithoutProtection(Map.of("and version = ?", "and (version = ? or true)"));
 	}
 
 	/**
 	 * Nobody notes that Redis missed a write.
 	 */
 	static WithoutProtection pendingMark() {
-		return new WithoutProtection((String sql) -> sql.replace("redis_pending or ?", "redis_pending or (? and false)")
-			.replace("redis_pending=true where", "redis_pending=false where"));
+		String parameters = "?, ".repeat(9);
+		return new WithoutProtection(
+				Map.of("redis_pending or ?", "redis_pending or (? and false)", "redis_pending=true where",
+						"redis_pending=false where", parameters + "?, ", parameters + "(? and false), "));
 	}
 
 	/**
-	 * What has ended is deleted from Redis, and nothing is put in its place.
+	 * What has ended is deleted from Redis where a tombstone would be put, and nothing is
+	 * put in its place.
 	 */
 	static WithoutProtection tombstone() {
+		byte[] deleteInstead = ScriptCalls.deleteInstead();
 		return new WithoutProtection((commands, method, arguments) -> {
-			if (!method.getName().startsWith("eval") || !ScriptCalls.isPut(arguments[0])
-					|| !Set.of("always", "persisted").contains(text(((byte[][]) arguments[3])[1]))) {
-				return null;
-			}
-			return commands.eval("redis.call('DEL', KEYS[1]) return {'done'}", ScriptOutputType.MULTI,
-					(byte[][]) arguments[2]);
+			boolean tombstone = method.getName().startsWith("eval") && ScriptCalls.isPut(arguments[0])
+					&& Arrays.stream((byte[][]) arguments[3]).anyMatch((value) -> Arrays.equals(value, TOMBSTONE_TIME));
+			return tombstone ? commands.eval(deleteInstead, ScriptOutputType.MULTI, (byte[][]) arguments[2],
+					(byte[][]) arguments[3]) : null;
 		});
 	}
 
@@ -130,10 +153,11 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	}
 
 	/**
-	 * How often something was changed.
+	 * How often each text was changed that the variant is about, of the one that was
+	 * changed least.
 	 */
 	long changes() {
-		return this.changes.get();
+		return this.changes.values().stream().mapToLong(AtomicLong::get).min().orElse(0);
 	}
 
 	@Override

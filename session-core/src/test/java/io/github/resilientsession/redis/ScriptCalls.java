@@ -1,5 +1,6 @@
 package io.github.resilientsession.redis;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -32,6 +33,19 @@ public final class ScriptCalls {
 	 */
 	public static boolean isPut(Object script) {
 		return is(Script.PUT, script);
+	}
+
+	/**
+	 * The script that puts a whole copy, but deletes what is there in place of putting
+	 * anything.
+	 */
+	public static byte[] deleteInstead() {
+		String source = new String(Script.PUT.source(), StandardCharsets.UTF_8);
+		String instead = source.replace("hset(7, #ARGV)", "redis.call('DEL', KEYS[1])");
+		if (instead.equals(source)) {
+			throw new IllegalStateException("The script has changed");
+		}
+		return instead.getBytes(StandardCharsets.UTF_8);
 	}
 
 	private static boolean is(Script script, Object sent) {
