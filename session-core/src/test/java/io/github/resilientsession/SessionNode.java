@@ -240,6 +240,9 @@ public final class SessionNode implements AutoCloseable {
 		private List<SessionStoreListener> listeners = new ArrayList<>();
 
 		private SessionStoreListener tellAll(SessionStoreListener first) {
+			if (this.listeners.isEmpty()) {
+				return first;
+			}
 			List<SessionStoreListener> all = new ArrayList<>(this.listeners);
 			all.add(first);
 			return (SessionStoreListener) Proxy.newProxyInstance(getClass().getClassLoader(),

@@ -75,6 +75,16 @@ public final class ConnectionWatch implements AutoCloseable {
 		return this.peakActive;
 	}
 
+	/**
+	 * The most connections seen executing a statement at once since the last call.
+	 * @return the number
+	 */
+	public int takePeakActive() {
+		int taken = peakActive();
+		this.peakActive = 0;
+		return taken;
+	}
+
 	@Override
 	public void close() throws InterruptedException {
 		this.closed.countDown();

@@ -217,6 +217,19 @@ public abstract class PostgresServer implements AutoCloseable {
 	}
 
 	/**
+	 * Log by which plan each statement of a database is executed, on connections that are
+	 * made from now on.
+	 * @param url the database, from {@link #createDatabase()}
+	 * @return the plans, to be asked
+	 */
+	public final ExecutedPlans explainStatements(String url) {
+		String alter = "alter database " + database(url);
+		execute(alter + " set session_preload_libraries = 'auto_explain'");
+		execute(alter + " set auto_explain.log_min_duration = 0");
+		return new ExecutedPlans(this);
+	}
+
+	/**
 	 * Watch how many connections of an application there are, until closed.
 	 * @param applicationName the name that the connections give
 	 * @return the watch

@@ -1,0 +1,55 @@
+package io.github.resilientsession.benchmark;
+
+import java.nio.file.Path;
+
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RedisServer;
+
+/**
+ * The benchmark, from the command line.
+ */
+public final class Benchmark {
+
+	private static final Path DIRECTORY = Path.of("target", "bench");
+
+	private Benchmark() {
+	}
+
+	/**
+	 * Run.
+	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads and
+	 * incidents; then, if not all of it is wanted, {@code throughput} or {@code recovery}
+	 */
+	public static void main(String[] args) throws Exception {
+		String[] words = String.join(" ", args).split(" ");
+		Settings settings = settings(words[0]);
+		String part = (words.length > 1) ? words[1] : "";
+		try (RedisServer redis = RedisServer.start(); PostgresServer postgres = PostgresServer.start()) {
+			if (part.isEmpty() || part.equals("throughput")) {
+				Results results = new Results(System.out);
+				Throughput throughput = new Throughput(redis, postgres, settings);
+				for (Settings.Load load : settings.loads()) {
+					throughput.compare(load, results);
+				}
+				results.write(DIRECTORY.resolve("results.json"));
+			}
+			if (part.isEmpty() || part.equals("recovery")) {
+				Recoveries recoveries = new Recoveries(redis, postgres, settings, System.out);
+				for (Incident incident : settings.incidents()) {
+					recoveries.compare(incident);
+				}
+				recoveries.write(DIRECTORY.resolve("recovery.json"));
+			}
+		}
+		System.exit(0);
+	}
+
+	private static Settings settings(String name) {
+		return switch (name) {
+			case "quick" -> Settings.quick();
+			case "full" -> Settings.full();
+			default -> throw new IllegalArgumentException("There are 'quick' and 'full', and no '" + name + "'");
+		};
+	}
+
+}

@@ -1,0 +1,128 @@
+package io.github.resilientsession.benchmark;
+
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+
+import com.sun.management.ThreadMXBean;
+import org.HdrHistogram.Histogram;
+
+/**
+ * A number of threads that do the same without a pause, as many requests at once do.
+ */
+final class Load implements AutoCloseable {
+
+	private static final long MAX_LATENCY = Duration.ofMinutes(1).toNanos();
+
+	private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+	private final int threads;
+
+	private final LongSupplier redisBytes;
+
+	private final ExecutorService executor;
+
+	/**
+	 * Create a load.
+	 * @param threads how many threads
+	 * @param redisBytes tells how many bytes Redis has received so far
+	 */
+	Load(int threads, LongSupplier redisBytes) {
+		this.threads = threads;
+		this.redisBytes = redisBytes;
+		this.executor = Executors.newFixedThreadPool(threads);
+	}
+
+	/**
+	 * Do something again and again.
+	 * @param duration for how long
+	 */
+	Run during(Duration duration, Runnable operation) throws Exception {
+		long[] end = new long[1];
+		return run(() -> end[0] = System.nanoTime() + duration.toNanos(), () -> System.nanoTime() - end[0] < 0,
+				operation);
+	}
+
+	/**
+	 * Do something a number of times.
+	 */
+	Run times(int count, Runnable operation) throws Exception {
+		AtomicLong left = new AtomicLong(count);
+		return run(() -> {
+		}, () -> left.getAndDecrement() > 0, operation);
+	}
+
+	private Run run(Runnable begin, BooleanSupplier goesOn, Runnable operation) throws Exception {
+		CountDownLatch ready = new CountDownLatch(this.threads);
+		CountDownLatch go = new CountDownLatch(1);
+		List<Future<Part>> parts = new ArrayList<>();
+		for (int i = 0; i < this.threads; i++) {
+			parts.add(this.executor.submit(() -> {
+				ready.countDown();
+				go.await();
+				return part(goesOn, operation);
+			}));
+		}
+		ready.await();
+		long bytesBefore = this.redisBytes.getAsLong();
+		long allocatedBefore = allocatedBytes();
+		begin.run();
+		long start = System.nanoTime();
+		go.countDown();
+		Histogram latencies = new Histogram(MAX_LATENCY, 3);
+		long errors = 0;
+		for (Future<Part> part : parts) {
+			latencies.add(part.get().latencies());
+			errors += part.get().errors();
+		}
+		Duration took = Duration.ofNanos(System.nanoTime() - start);
+		long allocated = allocatedBytes() - allocatedBefore;
+		return new Run(latencies.getTotalCount(), errors, took, latencies, allocated,
+				this.redisBytes.getAsLong() - bytesBefore);
+	}
+
+	private static Part part(BooleanSupplier goesOn, Runnable operation) {
+		Histogram latencies = new Histogram(MAX_LATENCY, 3);
+		long errors = 0;
+		while (goesOn.getAsBoolean()) {
+			long start = System.nanoTime();
+			try {
+				operation.run();
+				latencies.recordValue(Math.min(System.nanoTime() - start, MAX_LATENCY));
+			}
+			catch (RuntimeException ex) {
+				errors++;
+			}
+		}
+		return new Part(latencies, errors);
+	}
+
+	private static long allocatedBytes() {
+		long sum = 0;
+		for (long bytes : THREADS.getThreadAllocatedBytes(THREADS.getAllThreadIds())) {
+			sum += Math.max(0, bytes);
+		}
+		return sum;
+	}
+
+	@Override
+	public void close() {
+		this.executor.shutdownNow();
+	}
+
+	/**
+	 * What one thread has done.
+	 */
+	private record Part(Histogram latencies, long errors) {
+
+	}
+
+}

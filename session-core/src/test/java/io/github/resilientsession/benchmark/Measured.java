@@ -1,0 +1,56 @@
+package io.github.resilientsession.benchmark;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.ToLongFunction;
+
+import org.HdrHistogram.Histogram;
+
+/**
+ * What one peer has done in all rounds of a workload.
+ *
+ * @param peer its name
+ * @param rounds what it has done in each
+ * @param redisCommands per operation
+ * @param statements per operation
+ */
+record Measured(String peer, List<Run> rounds, double redisCommands, double statements) {
+
+	double operationsPerSecond() {
+		double[] each = this.rounds.stream().mapToDouble(Run::operationsPerSecond).toArray();
+		Arrays.sort(each);
+		return median(each);
+	}
+
+	/**
+	 * A percentile of the latency in microseconds.
+	 */
+	double percentile(double percentile) {
+		Histogram all = this.rounds.get(0).latencies().copy();
+		this.rounds.subList(1, this.rounds.size()).forEach((run) -> all.add(run.latencies()));
+		return all.getValueAtPercentile(percentile) / 1_000.0;
+	}
+
+	long errors() {
+		return this.rounds.stream().mapToLong(Run::errors).sum();
+	}
+
+	long redisBytes() {
+		return perOperation(Run::redisBytes);
+	}
+
+	long allocatedBytes() {
+		return perOperation(Run::allocatedBytes);
+	}
+
+	private long perOperation(ToLongFunction<Run> figure) {
+		long operations = this.rounds.stream().mapToLong(Run::operations).sum();
+		return this.rounds.stream().mapToLong(figure).sum() / Math.max(1, operations);
+	}
+
+	static double median(double[] sorted) {
+		int middle = sorted.length / 2;
+		return (sorted.length % 2 == 1) ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+	}
+
+}

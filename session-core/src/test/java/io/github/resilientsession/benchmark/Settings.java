@@ -1,0 +1,55 @@
+package io.github.resilientsession.benchmark;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How much is measured.
+ *
+ * @param loads the combinations of payloads and threads
+ * @param rounds how often each peer has its turn
+ * @param turn how long one turn takes
+ * @param warmUp how long each peer runs before the rounds
+ * @param sessions how many sessions each peer has stored
+ * @param incidents what happens to Redis
+ * @param recoverySessions how many sessions Redis loses
+ * @param readsPerSecond how many reads fall due meanwhile
+ * @param recovery how long recoveries are watched
+ */
+record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, int sessions, List<Incident> incidents,
+		int recoverySessions, int readsPerSecond, Duration recovery) {
+
+	/**
+	 * What a whole run measures.
+	 */
+	static Settings full() {
+		List<Load> loads = new ArrayList<>();
+		for (Payload payload : List.of(Payload.SMALL, Payload.LARGE)) {
+			for (int threads : List.of(1, 16, 128)) {
+				loads.add(new Load(payload, threads));
+			}
+		}
+		return new Settings(loads, 7, Duration.ofSeconds(1), Duration.ofSeconds(2), 10_000, List.of(Incident.values()),
+				100_000, 4_000, Duration.ofSeconds(60));
+	}
+
+	/**
+	 * What takes less than four minutes.
+	 */
+	static Settings quick() {
+		return new Settings(List.of(new Load(Payload.SMALL, 16)), 5, Duration.ofMillis(600), Duration.ofSeconds(1),
+				5_000, List.of(Incident.FLUSHALL), 10_000, 2_000, Duration.ofSeconds(14));
+	}
+
+	/**
+	 * What all peers are put under.
+	 *
+	 * @param payload how large the sessions are
+	 * @param threads how many threads there are
+	 */
+	record Load(Payload payload, int threads) {
+
+	}
+
+}
