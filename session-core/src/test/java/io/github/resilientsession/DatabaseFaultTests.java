@@ -7,9 +7,12 @@ import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -94,6 +97,48 @@ class DatabaseFaultTests {
 			readsGoOn(id, evicted);
 		}
 		worksAgain(id);
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void databaseTakesNoWrites_anEndAndAChangeOfId_areAcknowledgedAndHoldOnEveryNode(NoWrites kind) {
+		String ended = this.client.login(this.node);
+		String moved = this.client.login(this.node);
+		this.client.write(this.node, moved);
+		String bystander = this.client.login(this.node);
+		try (SessionNode other = SessionNode.on(this.redis, this.url).database(this.wire).start()) {
+			try (Fault fault = causes(kind)) {
+				this.client.logout(this.node, ended);
+				String newId = this.client.changeId(this.node, moved);
+				assertThat(this.node.unpersisted()).containsExactlyInAnyOrder(ended, moved, newId);
+				this.client.readAll(this.node);
+				this.client.readAll(other);
+			}
+			worksAgain(bystander);
+			this.client.readAll(other);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void strict_databaseTakesNoWrites_saveAndEndAndCreateAreRefused_andNothingHasChanged(NoWrites kind) {
+		String id = this.node.create("a", "0");
+		try (SessionNode strict = SessionNode.on(this.redis, this.url).database(this.wire).strict().start()) {
+			try (Fault fault = causes(kind)) {
+				assertRefused(() -> strict.set(id, "a", "1"));
+				assertRefused(() -> strict.repository.deleteById(id));
+				assertRefused(() -> strict.create("a", "1"));
+				assertThat(strict.get(id, "a")).isEqualTo("0");
+			}
+			assertThat(strict.unpersisted()).isEmpty();
+		}
+		assertThat(this.redis.keys("spring:session:sessions:*")).containsExactly("spring:session:sessions:" + id);
+		assertThat(
+				this.postgres.queryForLong(PostgresServer.database(this.url), "select count(*) from resilient_session"))
+			.isEqualTo(1);
+		this.redis.flushAll();
+		await().until(() -> CarefulClient.attempt(() -> this.node.find(id)));
+		assertThat(this.node.get(id, "a")).isEqualTo("0");
 	}
 
 	@Test
@@ -215,6 +260,30 @@ class DatabaseFaultTests {
 		worksAgain(other);
 	}
 
+	private static void assertRefused(ThrowingCallable request) {
+		assertThatExceptionOfType(SessionStoreUnavailableException.class).isThrownBy(request);
+	}
+
+	private Fault causes(NoWrites kind) {
+		return switch (kind) {
+			case HUNG -> hang();
+			case FULL -> this.postgres.refuseWrites(this.url, TABLE, "53100");
+			case READ_ONLY -> this.postgres.readOnly(this.url);
+		};
+	}
+
+	/**
+	 * Let the database hang. What it was sent meanwhile never arrives, or it could be
+	 * committed afterwards.
+	 */
+	private Fault hang() {
+		this.wire.blackhole();
+		return () -> {
+			this.wire.cut();
+			this.wire.heal();
+		};
+	}
+
 	private void sql(String sql) {
 		this.postgres.execute(PostgresServer.database(this.url), sql);
 	}
@@ -282,6 +351,15 @@ class DatabaseFaultTests {
 		}
 		this.redis.flushAll();
 		this.client.readAll(this.node);
+	}
+
+	/**
+	 * How a database takes no writes.
+	 */
+	enum NoWrites {
+
+		HUNG, FULL, READ_ONLY
+
 	}
 
 }
