@@ -142,36 +142,24 @@ class DatabaseFaultTests {
 	}
 
 	@Test
-	void rowLocked_holdsUpThatSessionOnly_andNotForLongerThanTheLimit() {
-		String locked = this.client.login(this.node);
+	void rowLocked_holdsUpItsSessionOnly_andRedisKeepsAWriteAndAnEndUntilTheLockIsGone() {
+		String written = this.client.login(this.node);
+		String ended = this.client.login(this.node);
 		String other = this.client.login(this.node);
-		try (Fault lock = this.postgres.lockRow(this.url, TABLE, "session_id = '" + locked + "'")) {
-			CarefulClient.attempt(() -> this.client.write(this.node, locked));
+		try (Fault lock = lockRow(written); Fault otherLock = lockRow(ended)) {
+			this.client.write(this.node, written);
 			this.client.write(this.node, other);
-			CarefulClient.attempt(() -> this.client.logout(this.node, locked));
+			this.client.logout(this.node, ended);
 			this.client.write(this.node, other);
 			this.client.readAll(this.node);
+			assertThat(this.node.unpersisted()).containsExactlyInAnyOrder(written, ended);
 			assertThat(this.node.durableIsCutOff()).isFalse();
 		}
 		worksAgain(other);
-		this.client.logout(this.node, locked);
-		this.client.readAll(this.node);
 	}
 
 	@Test
-	void allConnectionsTerminated_leavesTheWriteInDoubtOnly_andCutsNothingOff() {
-		List<String> ids = this.client.login(this.node, 3);
-		for (int i = 0; i < 5; i++) {
-			this.postgres.terminateConnections();
-			CarefulClient.attempt(() -> this.client.write(this.node, ids.get(0)));
-			this.client.readAll(this.node);
-			await().until(() -> CarefulClient.attempt(() -> this.client.write(this.node, ids.get(0))));
-		}
-		worksAgain(ids.get(0));
-	}
-
-	@Test
-	void allConnectionsTerminated_nobodyNotices() {
+	void allConnectionsTerminated_everyWriteIsCommittedAndEveryReadAnswered_andNothingIsCutOff() {
 		List<String> ids = this.client.login(this.node, 3);
 		for (int i = 0; i < 5; i++) {
 			this.postgres.terminateConnections();
@@ -179,7 +167,9 @@ class DatabaseFaultTests {
 			this.postgres.terminateConnections();
 			this.redis.flushAll();
 			this.client.readAll(this.node);
+			assertThat(this.node.durableIsCutOff()).isFalse();
 		}
+		assertThat(this.node.events.of("unpersisted")).isZero();
 		worksAgain(ids.get(0));
 	}
 
@@ -282,6 +272,10 @@ class DatabaseFaultTests {
 			this.wire.cut();
 			this.wire.heal();
 		};
+	}
+
+	private Fault lockRow(String id) {
+		return this.postgres.lockRow(this.url, TABLE, "session_id = '" + id + "'");
 	}
 
 	private void sql(String sql) {
