@@ -170,18 +170,19 @@ class RedisFaultTests {
 	}
 
 	@Test
-	void replyOfRedisCutHalfWay_doesNotMatter_whetherItIsOfAReadOrOfAWrite() {
+	void replyOfRedisCutHalfWay_doesNotMatter_whetherItIsToAReadOrAWriteOrAnEnd() {
 		String id = this.client.login(this.node);
-		this.wire.cutMidReply(6);
+		this.wire.cutMidReply(id, 6);
+		this.client.read(this.node, id);
+		assertThat(this.wire.replyWasCut()).isTrue();
 		this.client.write(this.node, id);
+		this.client.read(this.node, id);
+		isServedByRedisAgain();
+		this.client.write(this.node, id, (session) -> this.wire.cutMidReply(id, 2));
 		assertThat(this.wire.replyWasCut()).isTrue();
 		this.client.read(this.node, id);
 		isServedByRedisAgain();
-		this.client.write(this.node, id, (session) -> this.wire.cutMidReply(2));
-		assertThat(this.wire.replyWasCut()).isTrue();
-		this.client.read(this.node, id);
-		isServedByRedisAgain();
-		this.wire.cutMidReply(0);
+		this.wire.cutMidReply(id, 0);
 		this.client.logout(this.node, id);
 		assertThat(this.wire.replyWasCut()).isTrue();
 		this.client.readAll(this.node);

@@ -11,6 +11,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,6 +46,10 @@ public final class Wire implements AutoCloseable {
 	private Duration delay = Duration.ZERO;
 
 	private int bytesOfNextReply = -1;
+
+	private String requestToCut = "";
+
+	private WireConnection toCut;
 
 	private volatile boolean replyCut;
 
@@ -131,16 +136,29 @@ public final class Wire implements AutoCloseable {
 	 * @see #replyWasCut()
 	 */
 	public void cutMidReply(int bytes) {
+		cutMidReply("", bytes);
+	}
+
+	/**
+	 * Like {@link #cutMidReply(int)}, but let everything pass until there is a certain
+	 * request, whose connection is reset before all of its reply has come.
+	 * @param request what the request contains, in ASCII and at once
+	 * @param bytes how many bytes may pass, may be 0
+	 * @see #replyWasCut()
+	 */
+	public void cutMidReply(String request, int bytes) {
 		change(() -> {
 			this.state = State.PASSING;
 			this.delay = Duration.ZERO;
 			this.replyCut = false;
+			this.requestToCut = request;
+			this.toCut = null;
 			this.bytesOfNextReply = bytes;
 		});
 	}
 
 	/**
-	 * Whether a reply has come since {@link #cutMidReply(int)}.
+	 * Whether such a reply has come since it was to be cut.
 	 * @return whether its connection was reset
 	 */
 	public boolean replyWasCut() {
@@ -212,10 +230,20 @@ public final class Wire implements AutoCloseable {
 	}
 
 	/**
+	 * Look for the request whose reply is to be cut.
+	 */
+	void requested(WireConnection connection, ByteBuffer request) {
+		if (this.bytesOfNextReply >= 0 && !this.requestToCut.isEmpty()
+				&& StandardCharsets.US_ASCII.decode(request.duplicate()).toString().contains(this.requestToCut)) {
+			this.toCut = connection;
+		}
+	}
+
+	/**
 	 * How many bytes of a reply may pass; if less than all, the connection is reset.
 	 */
-	int passOfReply(int length) {
-		if (this.bytesOfNextReply < 0) {
+	int passOfReply(WireConnection connection, int length) {
+		if (this.bytesOfNextReply < 0 || !(this.requestToCut.isEmpty() || connection == this.toCut)) {
 			return length;
 		}
 		int passed = Math.min(this.bytesOfNextReply, length - 1);

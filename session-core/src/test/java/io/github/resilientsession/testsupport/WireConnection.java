@@ -62,11 +62,12 @@ final class WireConnection {
 			((SocketChannel) this.server.channel()).finishConnect();
 			this.server.interestOps(0);
 		}
-		if (this.client.isReadable()) {
-			this.requests.read(buffer, wire.delayOfOneWay());
+		if (this.client.isReadable() && this.requests.fill(buffer)) {
+			wire.requested(this, buffer);
+			this.requests.queue(buffer, wire.delayOfOneWay());
 		}
 		if (this.server.isReadable() && this.replies.fill(buffer)) {
-			int passed = wire.passOfReply(buffer.remaining());
+			int passed = wire.passOfReply(this, buffer.remaining());
 			if (passed < buffer.remaining()) {
 				buffer.limit(buffer.position() + passed);
 				this.replies.to.write(buffer);
@@ -147,12 +148,6 @@ final class WireConnection {
 		Direction(SocketChannel from, SocketChannel to) {
 			this.from = from;
 			this.to = to;
-		}
-
-		void read(ByteBuffer buffer, Duration delay) throws IOException {
-			if (fill(buffer)) {
-				queue(buffer, delay);
-			}
 		}
 
 		boolean fill(ByteBuffer buffer) throws IOException {

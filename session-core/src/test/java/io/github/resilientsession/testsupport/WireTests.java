@@ -103,6 +103,20 @@ class WireTests {
 	}
 
 	@Test
+	void cutMidReply_toARequest_passesTheRepliesToOthers() throws Exception {
+		this.wire.cutMidReply("certain", 2);
+		assertThat(ask("other")).isEqualTo("other");
+		assertThat(this.wire.replyWasCut()).isFalse();
+		try (Socket other = open()) {
+			other.getOutputStream().write("a certain one".getBytes(StandardCharsets.US_ASCII));
+			assertThat(read(other, 2)).isEqualTo("a ");
+			assertThatReset().isThrownBy(() -> read(other, 1));
+		}
+		assertThat(this.wire.replyWasCut()).isTrue();
+		assertThat(ask("a certain one")).isEqualTo("a certain one");
+	}
+
+	@Test
 	void redirect_resetsConnections_andNewOnesReachTheOtherServer() throws Exception {
 		try (Echo other = new Echo("other:")) {
 			this.wire.redirect("127.0.0.1", other.port());
