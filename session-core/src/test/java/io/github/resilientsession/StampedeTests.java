@@ -130,6 +130,28 @@ class StampedeTests {
 		assertThat(this.node.events.of("sessionsLoaded")).isEqualTo(1);
 	}
 
+	@Test
+	void readsOfSuspectCopies_shareFewQueries_andNoneOnceTheirSessionsHaveBeenCompared() throws Exception {
+		List<String> ids = new ArrayList<>();
+		for (int i = 0; i < 200; i++) {
+			ids.add(this.node.create("a", "1"));
+		}
+		String one = this.node.create("a", "1");
+		this.redis.call((commands) -> commands.hset("spring:session:agreed", "incarnation", "another"));
+		await().until(() -> !this.node.trustsRedis());
+		StatementCount queries = this.postgres.countStatements(LOAD);
+		for (int i = 0; i < 100; i++) {
+			assertThat(this.node.get(one, "a")).isEqualTo("1");
+		}
+		assertThat(queries.count()).isEqualTo(1);
+		assertThat(atOnce(ids, (id) -> this.node.get(id, "a"))).containsOnly("1").hasSize(200);
+		long compared = queries.count();
+		assertThat(compared).isBetween(2L, 1L + 200 / 20);
+		ids.forEach((id) -> assertThat(this.node.get(id, "a")).isEqualTo("1"));
+		assertThat(queries.count()).isEqualTo(compared);
+		assertThat(this.node.trustsRedis()).isFalse();
+	}
+
 	private static <T, R> List<R> atOnce(List<T> items, java.util.function.Function<T, R> work) throws Exception {
 		ExecutorService threads = Executors.newFixedThreadPool(items.size());
 		try {
