@@ -2,6 +2,7 @@ package io.github.resilientsession.autoconfigure;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 import io.github.resilientsession.ResilientSession;
 import io.github.resilientsession.ResilientSessionRepository;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import org.springframework.boot.diagnostics.FailureAnalysis;
@@ -186,6 +188,33 @@ class DownAtStartTests {
 			.isThrownBy(() -> execute(url, "table resilient_session"));
 	}
 
+	@ParameterizedTest
+	@CsvSource({ "always, 1", "never, 1", "always, ", "never, " })
+	void schema_ofAnOlderVersion_failsTheStart_andNothingIsWritten(String mode, Integer version) {
+		String url = fileUrl();
+		execute(url, "runscript from 'classpath:io/github/resilientsession/durable/schema-h2.sql'",
+				"alter table resilient_session drop column moved_to");
+		if (version != null) {
+			execute(url, "update resilient_session_schema set version = " + version);
+		}
+		else {
+			execute(url, "drop table resilient_session_schema",
+					"alter table resilient_session drop column persisted_writes");
+		}
+		List<String> before = dump(url);
+		StarterRunner.withRedis(this.redis)
+			.withPropertyValues("spring.datasource.url=" + url, "resilient-session.durable.initialize-schema=" + mode)
+			.run((context) -> {
+				assertThat(context).hasFailed();
+				assertThat(context.getStartupFailure()).hasRootCauseInstanceOf(SchemaVersionException.class);
+				FailureAnalysis analysis = new SchemaVersionFailureAnalyzer().analyze(context.getStartupFailure());
+				assertThat(analysis.getDescription()).contains((version != null) ? "version 1," : "older than 1",
+						"needs version 2");
+				assertThat(analysis.getAction()).contains("alter table resilient_session add column moved_to");
+			});
+		assertThat(dump(url)).isEqualTo(before);
+	}
+
 	@Test
 	void schema_ofANewerVersion_foundAfterTheStart_keepsTheDatabaseCutOff(CapturedOutput output) {
 		try (PostgresServer server = PostgresServer.start()) {
@@ -214,6 +243,15 @@ class DownAtStartTests {
 
 	private static void execute(String url, String... statements) {
 		execute(new SingleConnectionDataSource(url, false), statements);
+	}
+
+	/**
+	 * All that is in a database, as the statements that would create it.
+	 */
+	private static List<String> dump(String url) {
+		try (SingleConnectionDataSource dataSource = new SingleConnectionDataSource(url, false)) {
+			return new JdbcTemplate(dataSource).queryForList("script", String.class);
+		}
 	}
 
 	private static void execute(SingleConnectionDataSource dataSource, String... statements) {
