@@ -1,6 +1,5 @@
 package io.github.resilientsession;
 
-import java.util.ArrayList;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -15,11 +14,15 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
+import io.github.resilientsession.durable.Platform;
+import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.core.RedisTemplate;
@@ -46,14 +49,17 @@ class SessionEventsTests {
 
 	private final RedisServer redis;
 
-	private final String url = "jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1";
+	private final PostgresServer postgres;
+
+	private String url = "jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1";
 
 	private SessionNode node;
 
 	private SessionNode other;
 
-	SessionEventsTests(RedisServer redis) {
+	SessionEventsTests(RedisServer redis, PostgresServer postgres) {
 		this.redis = redis;
+		this.postgres = postgres;
 	}
 
 	@BeforeEach
@@ -172,8 +178,15 @@ class SessionEventsTests {
 		assertEvent(SessionExpiredEvent.class, id, "apple");
 	}
 
-	@Test
-	void expired_isPublishedOncePerCluster_andNotForSessionsThatRedisKnowsToBeUsed() throws SQLException {
+	@ParameterizedTest
+	@EnumSource
+	void expired_isPublishedOncePerCluster_andNotForSessionsThatRedisKnowsToBeUsed(Platform platform)
+			throws SQLException {
+		if (platform == Platform.POSTGRESQL) {
+			stop();
+			this.url = this.postgres.createDatabase();
+			start();
+		}
 		List<String> ids = new ArrayList<>();
 		for (int i = 0; i < 20; i++) {
 			ids.add(this.node.create("cart", "apple"));
