@@ -3,16 +3,20 @@ package io.github.resilientsession;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
+import io.github.resilientsession.testsupport.Fault;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -97,6 +101,34 @@ class ShutdownTests {
 		session.setLastAccessedTime(Instant.now().plusSeconds(100));
 		this.node.repository.save(session);
 		this.redis.pause();
+		closesWithinAPhaseWhileTheDatabaseHangs();
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void close_withWritesThatOnlyRedisHas_whileStoresHang_endsWithinAPhase_andLosesNothing(boolean redisHangs)
+			throws Exception {
+		List<String> ids = new ArrayList<>();
+		// Not down, so that the node still tries to persist them when it is closed.
+		try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+			for (int i = 0; i < 50; i++) {
+				ids.add(this.node.create("a", "1"));
+			}
+			assertThat(this.node.unpersisted()).hasSize(50);
+			assertThat(this.node.durableIsCutOff()).isFalse();
+		}
+		if (redisHangs) {
+			this.redis.pause();
+		}
+		closesWithinAPhaseWhileTheDatabaseHangs();
+		try (SessionNode next = SessionNode.on(this.redis, this.url).start()) {
+			ids.forEach((id) -> next.set(id, "b", "1"));
+			this.redis.flushAll();
+			ids.forEach((id) -> assertThat(next.get(id, "a")).isEqualTo("1"));
+		}
+	}
+
+	private void closesWithinAPhaseWhileTheDatabaseHangs() throws Exception {
 		this.postgres.pause();
 		try {
 			CompletableFuture.runAsync(this.node::close).get(PHASE.toSeconds(), TimeUnit.SECONDS);
