@@ -31,6 +31,11 @@ final class Client {
 
 	private final Duration maxInactiveInterval;
 
+	/**
+	 * When the read began that the next write goes with.
+	 */
+	private volatile long lastRead;
+
 	Client(String name, Cluster cluster, Timeline timeline, Judge judge, Findings findings, Figures figures,
 			Duration maxInactiveInterval) {
 		this.name = name;
@@ -66,6 +71,7 @@ final class Client {
 		}
 		NodeWatch.beforeRead();
 		long began = this.timeline.now();
+		this.lastRead = began;
 		try {
 			ResilientSession session = called.repository.findById(life.id());
 			long ended = this.timeline.now();
@@ -115,8 +121,8 @@ final class Client {
 						if (!ack.unpersisted()) {
 							life.persisted(ack);
 						}
-						register
-							.acknowledged(new Ack(value, node, ack.began(), ack.at(), ack.unpersisted(), ack.blind()));
+						register.acknowledged(new Ack(value, node, this.lastRead, ack.began(), ack.at(),
+								ack.unpersisted(), ack.blind()));
 					}
 				});
 	}
@@ -174,7 +180,7 @@ final class Client {
 					life.session().live(life.changedTo(next, ack));
 				});
 		if (outcome != Outcome.DONE) {
-			Ack unacknowledged = new Ack(0, node, began, this.timeline.now(), false, NodeWatch.wasBlind());
+			Ack unacknowledged = new Ack(0, node, began, began, this.timeline.now(), false, NodeWatch.wasBlind());
 			life.session().doubt(life.perhapsChangedTo(next, unacknowledged));
 		}
 		return outcome;
@@ -193,7 +199,7 @@ final class Client {
 			boolean unpersisted = NodeWatch.wasUnpersisted();
 			took(life, what.split(" ")[0], began, ended, limit);
 			record(life, what, node, began, ended, unpersisted ? "acknowledged, in Redis only" : "acknowledged");
-			acknowledged.with(new Ack(0, node, began, ended, unpersisted, NodeWatch.wasBlind()));
+			acknowledged.with(new Ack(0, node, began, began, ended, unpersisted, NodeWatch.wasBlind()));
 			this.figures.count("acknowledged: " + what.split(" ")[0]);
 			if (unpersisted) {
 				this.figures.count("acknowledged in Redis only");

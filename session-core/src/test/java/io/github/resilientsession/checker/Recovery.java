@@ -175,7 +175,7 @@ final class Recovery {
 	 */
 	private Ack foundOut(int node) {
 		long now = this.timeline.now();
-		return new Ack(0, node, now, now, false, true);
+		return new Ack(0, node, now, now, now, false, true);
 	}
 
 	private static long probeOf(Answer answer, ClientSession session) {

@@ -179,26 +179,37 @@ final class Timeline {
 
 	/**
 	 * Whether a change of id could not take an acknowledged write along, by the stated
-	 * limit: who changed the id could not know of it. It follows when the stores are
-	 * back.
+	 * limit: who changed the id could not know of it, or Redis had lost the tombstone of
+	 * the old id when a node without the database wrote to it. It follows when the stores
+	 * are back.
 	 */
 	boolean couldNotTakeAlong(Ack ack, List<Ack> changes) {
 		return changes.stream()
 			.anyMatch((changed) -> ack.began() < changed.at()
-					&& couldNotKnow(ack, changed.node(), changed.blind(), changed.began()));
+					&& (couldNotKnow(ack, changed.node(), changed.blind(), changed.began())
+							|| (ack.unpersisted() && redisLost(changed, ack.at()))));
+	}
+
+	/**
+	 * Whether Redis has lost, by some time, what it was told with an acknowledgement.
+	 */
+	private boolean redisLost(Ack ack, long by) {
+		return this.losses.stream()
+			.anyMatch((loss) -> loss.from <= by && loss.to >= ack.began() && ack.at() >= loss.writtenAfter);
 	}
 
 	/**
 	 * Whether an acknowledged value may have been overwritten by an earlier one, by the
-	 * stated limit: the node that gave it could not know of the earlier one, which is
-	 * persisted later, or taken along later by a change of id.
+	 * stated limit: the request that wrote it could not know of the earlier one, which
+	 * only Redis had and which is persisted later, or taken along later by a change of
+	 * id.
 	 * @param changes the changes of id that led to the one that the session has
 	 */
 	boolean mayBeOverwritten(Ack ack, List<Ack> earlier, List<Ack> changes) {
 		return earlier.stream()
 			.anyMatch(
 					(other) -> other.value() < ack.value() && (couldNotKnow(other, ack.node(), ack.blind(), ack.began())
-							|| couldNotTakeAlong(other, changes)));
+							|| (other.unpersisted() && other.at() >= ack.read()) || couldNotTakeAlong(other, changes)));
 	}
 
 	private long databaseBack(Ack ack) {
