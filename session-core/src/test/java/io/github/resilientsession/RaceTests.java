@@ -427,24 +427,6 @@ class RaceTests {
 	}
 
 	@Test
-	void requestThatHasReadWhatRedisLostSince_doesNotPutItOverALaterWrite() {
-		try (SessionNode keeping = notReconciling()) {
-			String id = keeping.create("a", "0");
-			keep(keeping, id, "a", "1");
-			ResilientSession late = keeping.find(id);
-			assertThat((String) late.getAttribute("a")).isEqualTo("1");
-			forget(id);
-			this.other.set(id, "a", "2");
-			late.setAttribute("b", "1");
-			keeping.repository.save(late);
-			for (SessionNode node : new SessionNode[] { keeping, this.other }) {
-				assertThat(node.get(id, "a")).isEqualTo("2");
-				assertThat(node.get(id, "b")).isEqualTo("1");
-			}
-		}
-	}
-
-	@Test
 	void readOfASuspectCopy_whoseWritesAnotherMergesMeanwhile_seesThem() {
 		try (SessionNode keeping = SessionNode.on(this.redis, this.url)
 			.reconcileInterval(Duration.ofHours(1))

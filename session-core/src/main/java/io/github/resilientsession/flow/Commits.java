@@ -67,10 +67,7 @@ final class Commits {
 	}
 
 	/**
-	 * Commit a change that a request has made. What only the copy had that the request
-	 * has read goes with it, unless others have committed since: Redis may have lost it
-	 * by then, and it must not take the place of what is newer. If the copy still has it,
-	 * it follows when Redis is told.
+	 * Commit a change.
 	 * @param base the state that the request started from
 	 * @param change what it changed
 	 * @param pending whether Redis is not going to be told
@@ -79,42 +76,29 @@ final class Commits {
 	 * it was
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
-		return commit(base, change, pending, false);
-	}
-
-	/**
-	 * Commit what only a copy has, and a later change.
-	 * @param copy the copy, as it is now
-	 * @param change the change
-	 * @return the commit, or {@code null} if the session had been ended
-	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
-	 * it was
-	 */
-	@Nullable Commit persist(SessionRecord copy, SessionChange change) {
-		return commit(copy, change, false, true);
-	}
-
-	private @Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending, boolean persists) {
+		UnpersistedWrites unpersisted = base.unpersisted();
+		List<String> tokens = unpersisted.tokens().stream().limit(MAX_TOKENS).toList();
+		SessionChange whole = unpersisted.changeOf(base).then(change);
 		SessionRecord current = base;
-		UnpersistedWrites carried = base.unpersisted();
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		boolean onBase = true;
 		// A copy that came back, or was taken along, may have what the row was given.
-		if (inStore && !carried.isEmpty()
+		if (inStore && !unpersisted.isEmpty()
 				&& this.circuit.call(() -> this.durable.loadForMerge(base.id())) instanceof Lookup.Hit row) {
 			current = row.session();
-			carried = carried(base, current, persists);
-			onBase = current.version() == base.version() && carried.equals(base.unpersisted());
+			UnpersistedWrites left = unpersisted.without(current.persisted());
+			whole = left.changeOf(base).then(change);
+			onBase = current.version() == base.version() && left.equals(unpersisted);
 		}
 		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
-			SessionChange whole = carried.changeOf(base).then(change);
-			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
-			if (write(current, inStore, next, whole, pending, tokens)) {
+			List<String> more = new ArrayList<>(tokens);
+			more.removeAll(current.persisted());
+			if (write(current, inStore, next, whole, pending, more)) {
 				return new Commit(next, onBase);
 			}
 			onBase = false;
@@ -124,7 +108,7 @@ final class Commits {
 			if (latest instanceof Lookup.Hit hit) {
 				current = hit.session();
 				inStore = true;
-				carried = carried(base, current, persists);
+				whole = unpersisted.without(current.persisted()).changeOf(base).then(change);
 				this.listener.onMerged();
 			}
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
@@ -139,14 +123,6 @@ final class Commits {
 		}
 		throw new TierUnavailableException("Session " + SessionHash.of(base.id()) + " was changed by others in every "
 				+ "attempt to merge into it within " + this.settings.timeLimit().toMillis() + " ms", null);
-	}
-
-	/**
-	 * What only the base has that goes into a row.
-	 */
-	private static UnpersistedWrites carried(SessionRecord base, SessionRecord row, boolean persists) {
-		return (persists || row.version() == base.version()) ? base.unpersisted().without(row.persisted())
-				: UnpersistedWrites.NONE;
 	}
 
 	/**

@@ -141,7 +141,7 @@ public final class Convergence {
 	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target,
 			@Nullable SessionChange change) {
 		try {
-			Commit commit = this.commits.persist(copy, (change != null) ? change : SessionChange.none(copy));
+			Commit commit = this.commits.commit(copy, (change != null) ? change : SessionChange.none(copy), false);
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {

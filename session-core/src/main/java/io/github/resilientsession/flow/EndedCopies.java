@@ -157,7 +157,7 @@ public final class EndedCopies {
 			return;
 		}
 		try {
-			Commit commit = this.commits.persist(both, SessionChange.none(both));
+			Commit commit = this.commits.commit(both, SessionChange.none(both), false);
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}
@@ -182,7 +182,7 @@ public final class EndedCopies {
 		}
 		SessionRecord now = this.commits.follow(next.id());
 		if (now != null && now.version() > next.version()) {
-			Commit commit = this.commits.persist(now, change);
+			Commit commit = this.commits.commit(now, change, false);
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}

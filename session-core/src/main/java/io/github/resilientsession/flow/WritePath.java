@@ -228,7 +228,7 @@ public final class WritePath {
 		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
 			SessionRecord base = hit.session();
 			SessionChange nothing = SessionChange.none(base);
-			Commit commit = this.commits.persist(base, nothing);
+			Commit commit = this.commits.commit(base, nothing, false);
 			if (commit == null) {
 				endCopy(id, base.version() + 1, false);
 			}
