@@ -258,7 +258,7 @@ public final class Resync implements AutoCloseable {
 			renew(Position.NONE);
 			pause(CALM);
 		}
-		boolean room = true;
+		boolean room;
 		do {
 			giveWay();
 			RecentPage.Position from = position;

@@ -201,16 +201,24 @@ final class Timeline {
 	/**
 	 * Whether an acknowledged value may have been overwritten by an earlier one, by the
 	 * stated limit: the request that wrote it could not know of the earlier one, which
-	 * only Redis had and which is persisted later, by a request that had read it before
-	 * Redis lost it, or taken along later by a change of id.
+	 * only Redis had and which is persisted later, or taken along later by a change of
+	 * id.
 	 * @param changes the changes of id that led to the one that the session has
 	 */
 	boolean mayBeOverwritten(Ack ack, List<Ack> earlier, List<Ack> changes) {
 		return earlier.stream()
 			.anyMatch(
 					(other) -> other.value() < ack.value() && (couldNotKnow(other, ack.node(), ack.blind(), ack.began())
-							|| (other.unpersisted() && other.at() >= ack.read()) || isTakenBack(other)
-							|| couldNotTakeAlong(other, changes)));
+							|| (other.unpersisted() && other.at() >= ack.read()) || couldNotTakeAlong(other, changes)));
+	}
+
+	/**
+	 * Whether an acknowledged value may have been overwritten by an earlier one that
+	 * Redis had lost, by the stated limit: a request that had read it before has brought
+	 * it back.
+	 */
+	boolean mayBeOverwrittenByALostOne(Ack ack, List<Ack> earlier) {
+		return earlier.stream().anyMatch((other) -> other.value() < ack.value() && isTakenBack(other));
 	}
 
 	private long databaseBack(Ack ack) {
