@@ -427,6 +427,58 @@ class RaceTests {
 	}
 
 	@Test
+	void requestThatHasReadWhatRedisLostSince_doesNotPutItOverALaterWrite() {
+		try (SessionNode keeping = notReconciling()) {
+			String id = keeping.create("a", "0");
+			ResilientSession late = thatHasReadWhatRedisLosesBeforeALaterWrite(keeping, id);
+			late.setAttribute("b", "1");
+			keeping.repository.save(late);
+			for (SessionNode node : new SessionNode[] { keeping, this.other }) {
+				assertThat(node.get(id, "a")).isEqualTo("2");
+				assertThat(node.get(id, "b")).isEqualTo("1");
+			}
+		}
+	}
+
+	@Test
+	void changeOfId_thatHasReadWhatRedisLostSince_doesNotPutItOverALaterWrite() {
+		try (SessionNode keeping = notReconciling()) {
+			String id = keeping.create("a", "0");
+			ResilientSession late = thatHasReadWhatRedisLosesBeforeALaterWrite(keeping, id);
+			String newId = late.changeSessionId();
+			keeping.repository.save(late);
+			for (SessionNode node : new SessionNode[] { keeping, this.other }) {
+				assertThat(node.get(newId, "a")).isEqualTo("2");
+			}
+		}
+	}
+
+	@Test
+	void requestThatHasReadWhatOnlyTheCopyHas_persistsItAlsoIfOthersHaveCommittedSince() {
+		try (SessionNode keeping = notReconciling()) {
+			String id = keeping.create("a", "0");
+			keep(keeping, id, "a", "1");
+			ResilientSession late = keeping.find(id);
+			this.postgres.execute(PostgresServer.database(this.url),
+					"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+			late.setAttribute("b", "1");
+			keeping.repository.save(late);
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("1");
+			assertThat(keeping.get(id, "b")).isEqualTo("1");
+		}
+	}
+
+	private ResilientSession thatHasReadWhatRedisLosesBeforeALaterWrite(SessionNode keeping, String id) {
+		keep(keeping, id, "a", "1");
+		ResilientSession late = keeping.find(id);
+		assertThat((String) late.getAttribute("a")).isEqualTo("1");
+		forget(id);
+		this.other.set(id, "a", "2");
+		return late;
+	}
+
+	@Test
 	void readOfASuspectCopy_whoseWritesAnotherMergesMeanwhile_seesThem() {
 		try (SessionNode keeping = SessionNode.on(this.redis, this.url)
 			.reconcileInterval(Duration.ofHours(1))

@@ -3,11 +3,11 @@ package io.github.resilientsession.flow;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -48,6 +48,8 @@ final class Commits {
 
 	private final TierCircuit circuit;
 
+	private final Function<String, Lookup> copies;
+
 	private final DurableSettings settings;
 
 	private final Duration maxSessionLife;
@@ -56,10 +58,15 @@ final class Commits {
 
 	private final SessionStoreListener listener;
 
-	Commits(DurableTier durable, TierCircuit circuit, DurableSettings settings, Duration maxSessionLife, Clock clock,
-			SessionStoreListener listener) {
+	/**
+	 * Create the durable half of writes.
+	 * @param copies finds what Redis has under an id
+	 */
+	Commits(DurableTier durable, TierCircuit circuit, Function<String, Lookup> copies, DurableSettings settings,
+			Duration maxSessionLife, Clock clock, SessionStoreListener listener) {
 		this.durable = durable;
 		this.circuit = circuit;
+		this.copies = copies;
 		this.settings = settings;
 		this.maxSessionLife = maxSessionLife;
 		this.clock = clock;
@@ -67,7 +74,7 @@ final class Commits {
 	}
 
 	/**
-	 * Commit a change.
+	 * Commit a change, and with it what only the copy had that it is based on.
 	 * @param base the state that the request started from
 	 * @param change what it changed
 	 * @param pending whether Redis is not going to be told
@@ -76,29 +83,42 @@ final class Commits {
 	 * it was
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
-		UnpersistedWrites unpersisted = base.unpersisted();
-		List<String> tokens = unpersisted.tokens().stream().limit(MAX_TOKENS).toList();
-		SessionChange whole = unpersisted.changeOf(base).then(change);
+		return commit(base, base.id(), change, pending);
+	}
+
+	/**
+	 * Commit what only the copy under an earlier id has.
+	 * @param state the latest state, with those writes as unpersisted ones
+	 * @param earlierId the id of the copy
+	 * @return the commit, or {@code null} if the session had been ended
+	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
+	 * it was
+	 */
+	@Nullable Commit takeAlong(SessionRecord state, String earlierId) {
+		return commit(state, earlierId, SessionChange.none(state), false);
+	}
+
+	private @Nullable Commit commit(SessionRecord base, String copyId, SessionChange change, boolean pending) {
 		SessionRecord current = base;
+		UnpersistedWrites carried = base.unpersisted();
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		boolean onBase = true;
 		// A copy that came back, or was taken along, may have what the row was given.
-		if (inStore && !unpersisted.isEmpty()
+		if (inStore && !carried.isEmpty()
 				&& this.circuit.call(() -> this.durable.loadForMerge(base.id())) instanceof Lookup.Hit row) {
 			current = row.session();
-			UnpersistedWrites left = unpersisted.without(current.persisted());
-			whole = left.changeOf(base).then(change);
-			onBase = current.version() == base.version() && left.equals(unpersisted);
+			carried = carried(base, copyId, current);
+			onBase = current.version() == base.version() && carried.equals(base.unpersisted());
 		}
 		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
+			SessionChange whole = carried.changeOf(base).then(change);
+			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
-			List<String> more = new ArrayList<>(tokens);
-			more.removeAll(current.persisted());
-			if (write(current, inStore, next, whole, pending, more)) {
+			if (write(current, inStore, next, whole, pending, tokens)) {
 				return new Commit(next, onBase);
 			}
 			onBase = false;
@@ -108,7 +128,7 @@ final class Commits {
 			if (latest instanceof Lookup.Hit hit) {
 				current = hit.session();
 				inStore = true;
-				whole = unpersisted.without(current.persisted()).changeOf(base).then(change);
+				carried = carried(base, copyId, current);
 				this.listener.onMerged();
 			}
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
@@ -123,6 +143,27 @@ final class Commits {
 		}
 		throw new TierUnavailableException("Session " + SessionHash.of(base.id()) + " was changed by others in every "
 				+ "attempt to merge into it within " + this.settings.timeLimit().toMillis() + " ms", null);
+	}
+
+	/**
+	 * What a request has read that only a copy had, and that goes into a row. If others
+	 * have committed since, Redis may have lost it before, and it must not take the place
+	 * of what is newer: so only what the copy has now, as it is merged by whoever finds
+	 * it. Asked after the row was read: what the copy loses later, others have committed
+	 * on a later row.
+	 */
+	private UnpersistedWrites carried(SessionRecord base, String copyId, SessionRecord row) {
+		UnpersistedWrites left = base.unpersisted().without(row.persisted());
+		if (left.isEmpty() || row.version() == base.version()) {
+			return left;
+		}
+		try {
+			return (this.copies.apply(copyId) instanceof Lookup.Hit copy) ? left.alsoIn(copy.session().unpersisted())
+					: UnpersistedWrites.NONE;
+		}
+		catch (TierUnavailableException ex) {
+			return left;
+		}
 	}
 
 	/**

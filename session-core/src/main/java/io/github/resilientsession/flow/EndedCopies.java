@@ -157,7 +157,7 @@ public final class EndedCopies {
 			return;
 		}
 		try {
-			Commit commit = this.commits.commit(both, SessionChange.none(both), false);
+			Commit commit = this.commits.takeAlong(both, copy.id());
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}

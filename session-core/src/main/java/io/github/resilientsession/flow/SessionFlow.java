@@ -44,8 +44,8 @@ public final class SessionFlow implements AutoCloseable {
 			ClusterClock clock, SessionStoreListener listener) {
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
 				listener);
-		Commits commits = new Commits(durable, durableCircuit, settings.durable(), settings.outage().maxSessionLife(),
-				clock, listener);
+		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.call(() -> redis.find(id)),
+				settings.durable(), settings.outage().maxSessionLife(), clock, listener);
 		this.convergence = new Convergence(redis, commits, watch);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), commits::read,
 				tokens, listener);

@@ -157,6 +157,17 @@ public final class UnpersistedWrites {
 	}
 
 	/**
+	 * Those of these writes that a copy has, too.
+	 * @param copy the writes of the copy
+	 * @return those that both have, each of the same part with the same token
+	 */
+	public UnpersistedWrites alsoIn(UnpersistedWrites copy) {
+		Map<String, String> both = new LinkedHashMap<>(this.tokens);
+		both.entrySet().retainAll(copy.tokens.entrySet());
+		return both.isEmpty() ? NONE : new UnpersistedWrites(both);
+	}
+
+	/**
 	 * These writes without those of parts that others have written since.
 	 * @param later the others
 	 * @return what is left

@@ -164,12 +164,6 @@ final class Judge {
 		register.forget(overwritten);
 		overwritten.forEach((ack) -> this.figures.count(APART + "overwritten"));
 		missing.removeAll(overwritten);
-		List<Ack> byALostOne = missing.stream()
-			.filter((ack) -> this.timeline.mayBeOverwrittenByALostOne(ack, register.overwriting(value)))
-			.toList();
-		register.forget(byALostOne);
-		byALostOne.forEach((ack) -> takenBack(life, "writes overwritten by one that came back"));
-		missing.removeAll(byALostOne);
 		if (missing.isEmpty()) {
 			return;
 		}

@@ -212,15 +212,6 @@ final class Timeline {
 							|| (other.unpersisted() && other.at() >= ack.read()) || couldNotTakeAlong(other, changes)));
 	}
 
-	/**
-	 * Whether an acknowledged value may have been overwritten by an earlier one that
-	 * Redis had lost, by the stated limit: a request that had read it before has brought
-	 * it back.
-	 */
-	boolean mayBeOverwrittenByALostOne(Ack ack, List<Ack> earlier) {
-		return earlier.stream().anyMatch((other) -> other.value() < ack.value() && isTakenBack(other));
-	}
-
 	private long databaseBack(Ack ack) {
 		long back = ack.at();
 		boolean moved = true;
