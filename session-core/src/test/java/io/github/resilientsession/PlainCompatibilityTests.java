@@ -138,6 +138,21 @@ class PlainCompatibilityTests {
 	}
 
 	@Test
+	void sessionThatAPlainNodeHasEnded_whileTwoRequestsWroteToIt_staysEnded() {
+		try (Plain plain = new Plain(RedisSerializer.java());
+				SessionNode node = node(RedisSerializer.java(), Mode.SHADOW)) {
+			String id = node.create("a", "0");
+			ResilientSession late = node.find(id);
+			node.set(id, "b", "1");
+			plain.delete(id);
+			late.setAttribute("c", "1");
+			node.repository.save(late);
+			assertThat(node.repository.findById(id)).isNull();
+			assertThat(plain.find(id)).isNull();
+		}
+	}
+
+	@Test
 	void sessionThatAPlainNodeHasEnded_whileRedisMissesAnAnswer_isNotServedFromTheDatabase() {
 		try (Wire wire = Wire.to(this.redis.host(), this.redis.port());
 				Plain plain = new Plain(RedisSerializer.java());

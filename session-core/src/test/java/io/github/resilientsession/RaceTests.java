@@ -273,14 +273,14 @@ class RaceTests {
 			ResilientSession moving = this.slow.find(id);
 			ResilientSession late = later.find(id);
 			keep(later, id, "a", "1");
-			byte[] copy = this.redis.call((commands) -> commands.dump(key(id)));
+			byte[] copy = dump(id);
 			String newId = moving.changeSessionId();
 			after(1, () -> again.set(refuseWrites()));
 			this.slow.repository.save(moving);
 			again.get().close();
 			await().until(() -> this.slow.unpersisted().isEmpty());
 			this.other.set(newId, "a", "2");
-			this.redis.call((commands) -> commands.restore(key(id), copy, RestoreArgs.Builder.ttl(60_000).replace()));
+			restore(id, copy);
 			late.setAttribute("b", "dropped");
 			later.repository.save(late);
 			assertThat(later.repository.findById(id)).isNull();
@@ -459,13 +459,188 @@ class RaceTests {
 			String id = keeping.create("a", "0");
 			keep(keeping, id, "a", "1");
 			ResilientSession late = keeping.find(id);
-			this.postgres.execute(PostgresServer.database(this.url),
-					"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+			commitElsewhere(id);
 			late.setAttribute("b", "1");
 			keeping.repository.save(late);
 			this.redis.flushAll();
 			assertThat(keeping.get(id, "a")).isEqualTo("1");
 			assertThat(keeping.get(id, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void requestThatHasReadMoreThanTheCopyHasNow_persistsWhatTheCopyHas() {
+		String id = this.other.create("a", "0");
+		ResilientSession late;
+		try (SessionNode keeping = notReconciling()) {
+			try (Fault full = refuseWrites()) {
+				ResilientSession both = keeping.find(id);
+				both.setAttribute("a", "1");
+				both.setAttribute("b", "1");
+				keeping.repository.save(both);
+				byte[] copy = dump(id);
+				keeping.set(id, "a", "2");
+				late = keeping.find(id);
+				restore(id, copy);
+			}
+			commitElsewhere(id);
+			late.setAttribute("c", "1");
+			keeping.repository.save(late);
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("1");
+			assertThat(keeping.get(id, "b")).isEqualTo("1");
+			assertThat(keeping.get(id, "c")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void writeThatARequestHasReplacedAfterRedisLostIt_isNotBroughtBackByItsCopy() {
+		String id = this.other.create("a", "0");
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession replacing;
+			ResilientSession late;
+			byte[] copy;
+			try (Fault full = refuseWrites()) {
+				keeping.set(id, "a", "1");
+				replacing = keeping.find(id);
+				late = keeping.find(id);
+				copy = dump(id);
+				forget(id);
+			}
+			commitElsewhere(id);
+			replacing.setAttribute("a", "2");
+			keeping.repository.save(replacing);
+			restore(id, copy);
+			late.setAttribute("b", "1");
+			keeping.repository.save(late);
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			assertThat(keeping.get(id, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void writeThatOnlyTheCopyHad_isNotBroughtBack_overOneThatTookItsPlaceInTheCopy() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession later = this.slow.find(id);
+			ResilientSession late;
+			try (Fault full = refuseWrites()) {
+				keeping.set(id, "a", "1");
+				late = keeping.find(id);
+			}
+			later.setAttribute("a", "2");
+			after(1, () -> again.set(refuseWrites()));
+			this.slow.repository.save(later);
+			again.get().close();
+			late.setAttribute("b", "1");
+			keeping.repository.save(late);
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			assertThat(keeping.get(id, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void writeThatWasReplacedBeforeAChangeOfIdInAnOutage_doesNotComeAgainWithTheOldCopy() {
+		String id = this.other.create("a", "0");
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession late;
+			byte[] copy;
+			String newId;
+			try (Fault full = refuseWrites()) {
+				keeping.set(id, "a", "1");
+				late = keeping.find(id);
+				copy = dump(id);
+				keeping.set(id, "a", "2");
+				ResilientSession moving = keeping.find(id);
+				newId = moving.changeSessionId();
+				keeping.repository.save(moving);
+			}
+			awaitRow(newId);
+			restore(id, copy);
+			late.setAttribute("b", "dropped");
+			keeping.repository.save(late);
+			assertThat(keeping.repository.findById(id)).isNull();
+			this.redis.flushAll();
+			assertThat(keeping.get(newId, "a")).isEqualTo("2");
+		}
+	}
+
+	@Test
+	void changeOfIdInAnOutage_takesAlongWhatIsWrittenIntoTheGapOfTheOldCopy() {
+		String id = this.other.create("a", "0");
+		ResilientSession moving = this.slow.find(id);
+		forget(id);
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			after(2, () -> this.other.set(id, "b", "1"));
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			assertThat(this.other.get(newId, "b")).isEqualTo("1");
+		}
+		awaitRow(newId);
+		this.redis.flushAll();
+		assertThat(this.other.get(newId, "b")).isEqualTo("1");
+		assertThat(this.other.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void copyUnderAnEarlierId_isTakenAlong_alsoWhileOnlyRedisKnowsTheNewId() {
+		String id = this.other.create("a", "0");
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession moving = keeping.find(id);
+			ResilientSession late = keeping.find(id);
+			String newId = moving.changeSessionId();
+			byte[] marked;
+			try (Fault full = refuseWrites()) {
+				byte[] before = dump(id);
+				keeping.set(id, "b", "1");
+				marked = dump(id);
+				restore(id, before);
+				keeping.repository.save(moving);
+			}
+			this.postgres.execute(PostgresServer.database(this.url),
+					"update resilient_session set version = version + 1, state = 1, moved_to = '%s' where session_id = '%s'"
+						.formatted(newId, id));
+			restore(id, marked);
+			late.setAttribute("c", "dropped");
+			keeping.repository.save(late);
+			assertThat(keeping.repository.findById(id)).isNull();
+			assertThat(keeping.get(newId, "b")).isEqualTo("1");
+			awaitRow(newId);
+			this.redis.flushAll();
+			await().until(() -> "1".equals(keeping.get(newId, "b")));
+		}
+	}
+
+	@Test
+	void requestOfASessionThatBecameDurableSince_doesNotPutItsOwnStateIntoAGap() {
+		String changed;
+		String ended;
+		try (Fault full = refuseWrites()) {
+			changed = this.other.create("a", "1");
+			ended = this.other.create("a", "1");
+		}
+		ResilientSession late = this.slow.find(changed);
+		ResilientSession lateOfEnded = this.slow.find(ended);
+		awaitRow(changed);
+		awaitRow(ended);
+		this.other.set(changed, "a", "2");
+		this.other.repository.deleteById(ended);
+		forget(changed);
+		forget(ended);
+		try (Fault full = refuseWrites()) {
+			late.setAttribute("b", "1");
+			this.slow.repository.save(late);
+			assertThat(this.other.get(changed, "a")).isEqualTo("2");
+			assertThat(this.other.get(changed, "b")).isEqualTo("1");
+			lateOfEnded.setAttribute("b", "1");
+			this.slow.repository.save(lateOfEnded);
+			assertThat(this.other.repository.findById(ended)).isNull();
 		}
 	}
 
@@ -488,8 +663,7 @@ class RaceTests {
 			await().until(() -> !this.slow.trustsRedis() && !this.other.trustsRedis());
 			String id = keeping.create("a", "0");
 			keep(keeping, id, "b", "1");
-			this.postgres.execute(PostgresServer.database(this.url),
-					"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+			commitElsewhere(id);
 			this.between.set(() -> assertThat(this.other.get(id, "b")).isEqualTo("1"));
 			assertThat(this.slow.get(id, "b")).isEqualTo("1");
 			assertThat(this.between.get()).isNull();
@@ -541,6 +715,30 @@ class RaceTests {
 	 */
 	private void forget(String id) {
 		assertThat(this.redis.<Long>call((commands) -> commands.del(key(id)))).isEqualTo(1);
+	}
+
+	private byte[] dump(String id) {
+		return this.redis.call((commands) -> commands.dump(key(id)));
+	}
+
+	/**
+	 * Let a copy come back, as it does with a snapshot or a replica that lags behind.
+	 */
+	private void restore(String id, byte[] copy) {
+		this.redis.call((commands) -> commands.restore(key(id), copy, RestoreArgs.Builder.ttl(60_000).replace()));
+	}
+
+	/**
+	 * Let another have committed, of which Redis has not been told.
+	 */
+	private void commitElsewhere(String id) {
+		this.postgres.execute(PostgresServer.database(this.url),
+				"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+	}
+
+	private void awaitRow(String id) {
+		await().until(() -> this.postgres.queryForLong(PostgresServer.database(this.url),
+				"select count(*) from resilient_session where session_id = '" + id + "'") == 1);
 	}
 
 	/**

@@ -132,19 +132,30 @@ public final class TierCircuit {
 	 * @throws TierUnavailableException if the circuit is open or the write failed
 	 */
 	public void write(Runnable write) {
-		if (this.settling) {
-			try {
-				write.run();
-				return;
-			}
-			catch (RuntimeException ex) {
-				throw new TierUnavailableException("The " + this.tier + " tier failed again: " + ex.getMessage(), ex);
-			}
-		}
-		call(() -> {
+		reach(() -> {
 			write.run();
 			return true;
 		});
+	}
+
+	/**
+	 * Ask the tier what a write depends on: like {@link #call(Supplier)}, but also while
+	 * the circuit is settling.
+	 * @param <T> what it answers
+	 * @param call the call, which keeps to the tier's time limit by itself
+	 * @return the answer
+	 * @throws TierUnavailableException if the circuit is open or the call failed
+	 */
+	public <T> T reach(Supplier<T> call) {
+		if (!this.settling) {
+			return call(call);
+		}
+		try {
+			return call.get();
+		}
+		catch (RuntimeException ex) {
+			throw new TierUnavailableException("The " + this.tier + " tier failed again: " + ex.getMessage(), ex);
+		}
 	}
 
 	/**

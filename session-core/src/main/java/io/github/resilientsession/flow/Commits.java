@@ -4,6 +4,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -60,7 +61,8 @@ final class Commits {
 
 	/**
 	 * Create the durable half of writes.
-	 * @param copies finds what Redis has under an id
+	 * @param copies finds what Redis has under an id, or throws
+	 * {@link TierUnavailableException}
 	 */
 	Commits(DurableTier durable, TierCircuit circuit, Function<String, Lookup> copies, DurableSettings settings,
 			Duration maxSessionLife, Clock clock, SessionStoreListener listener) {
@@ -90,32 +92,35 @@ final class Commits {
 	 * Commit what only the copy under an earlier id has.
 	 * @param state the latest state, with those writes as unpersisted ones
 	 * @param earlierId the id of the copy
+	 * @param change a later change that the state includes, or {@code null}
 	 * @return the commit, or {@code null} if the session had been ended
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
-	@Nullable Commit takeAlong(SessionRecord state, String earlierId) {
-		return commit(state, earlierId, SessionChange.none(state), false);
+	@Nullable Commit takeAlong(SessionRecord state, String earlierId, @Nullable SessionChange change) {
+		SessionChange nothing = SessionChange.none(state);
+		return commit(state, earlierId, (change != null) ? change.then(nothing) : nothing, false);
 	}
 
 	private @Nullable Commit commit(SessionRecord base, String copyId, SessionChange change, boolean pending) {
 		SessionRecord current = base;
-		UnpersistedWrites carried = base.unpersisted();
+		Carried carried = carried(base, copyId, current, change);
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		boolean onBase = true;
 		// A copy that came back, or was taken along, may have what the row was given.
-		if (inStore && !carried.isEmpty()
+		if (inStore && !base.unpersisted().isEmpty()
 				&& this.circuit.call(() -> this.durable.loadForMerge(base.id())) instanceof Lookup.Hit row) {
 			current = row.session();
-			carried = carried(base, copyId, current);
-			onBase = current.version() == base.version() && carried.equals(base.unpersisted());
+			carried = carried(base, copyId, current, change);
+			onBase = current.version() == base.version()
+					&& base.unpersisted().without(current.persisted()).equals(base.unpersisted());
 		}
 		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		for (int attempt = 0; attempt == 0 || System.nanoTime() < deadline; attempt++) {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
-			SessionChange whole = carried.changeOf(base).then(change);
+			SessionChange whole = carried.change().then(change);
 			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
 			if (write(current, inStore, next, whole, pending, tokens)) {
@@ -128,7 +133,7 @@ final class Commits {
 			if (latest instanceof Lookup.Hit hit) {
 				current = hit.session();
 				inStore = true;
-				carried = carried(base, copyId, current);
+				carried = carried(base, copyId, current, change);
 				this.listener.onMerged();
 			}
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
@@ -146,24 +151,28 @@ final class Commits {
 	}
 
 	/**
-	 * What a request has read that only a copy had, and that goes into a row. If others
+	 * What goes into a row together with a change, of what only a copy has. While the row
+	 * is as the request has read it, that is all that it has read of this kind. If others
 	 * have committed since, Redis may have lost it before, and it must not take the place
-	 * of what is newer: so only what the copy has now, as it is merged by whoever finds
-	 * it. Asked after the row was read: what the copy loses later, others have committed
-	 * on a later row.
+	 * of what is newer: so it is what the copy has now. The copy is asked after the row
+	 * was read: if it loses something later, and others commit after that, this commit
+	 * fails.
+	 * @throws TierUnavailableException if others have committed since, and the copy
+	 * cannot be asked
 	 */
-	private UnpersistedWrites carried(SessionRecord base, String copyId, SessionRecord row) {
+	private Carried carried(SessionRecord base, String copyId, SessionRecord row, SessionChange change) {
 		UnpersistedWrites left = base.unpersisted().without(row.persisted());
 		if (left.isEmpty() || row.version() == base.version()) {
-			return left;
+			return new Carried(left.changeOf(base), left.tokens());
 		}
-		try {
-			return (this.copies.apply(copyId) instanceof Lookup.Hit copy) ? left.alsoIn(copy.session().unpersisted())
-					: UnpersistedWrites.NONE;
+		Set<String> tokens = left.replacedBy(change);
+		if (this.copies.apply(copyId) instanceof Lookup.Hit hit) {
+			SessionRecord copy = hit.session();
+			left = copy.unpersisted().without(row.persisted());
+			tokens.addAll(left.tokens());
+			return new Carried(left.changeOf(copy), tokens);
 		}
-		catch (TierUnavailableException ex) {
-			return left;
-		}
+		return new Carried(SessionChange.none(base), tokens);
 	}
 
 	/**
@@ -182,26 +191,28 @@ final class Commits {
 	/**
 	 * Follow a session through its changes of id.
 	 * @param id an id that it had
-	 * @return its state under the id that it has now, or {@code null} if it is over, as
-	 * far as the durable store knows
+	 * @return a hit under the id that it has now; ended, with an id that the durable
+	 * store does not know, as long as only Redis does; a miss if the session is over
 	 * @throws TierUnavailableException if the durable store cannot say, or after more
 	 * changes of id than make sense
 	 */
-	@Nullable SessionRecord follow(String id) {
+	Lookup follow(String id) {
 		String next = id;
-		for (int move = 0; next != null; move++) {
-			if (move == MAX_MOVES) {
-				throw new TierUnavailableException(
-						"The id of session " + SessionHash.of(id) + " has been changed too often to be followed", null);
-			}
+		for (int move = 0; move < MAX_MOVES; move++) {
 			String now = next;
 			Lookup found = this.circuit.call(() -> this.durable.loadForMerge(now));
-			if (found instanceof Lookup.Hit hit) {
-				return hit.session();
+			if (found instanceof Lookup.Ended ended && ended.movedTo() != null) {
+				next = ended.movedTo();
 			}
-			next = (found instanceof Lookup.Ended ended) ? ended.movedTo() : null;
+			else if (found instanceof Lookup.Hit) {
+				return found;
+			}
+			else {
+				return (found instanceof Lookup.Ended || move == 0) ? new Lookup.Miss() : new Lookup.Ended(now);
+			}
 		}
-		return null;
+		throw new TierUnavailableException(
+				"The id of session " + SessionHash.of(id) + " has been changed too often to be followed", null);
 	}
 
 	/**
@@ -262,6 +273,17 @@ final class Commits {
 	 * that the change alone brings an equal copy to this state
 	 */
 	record Commit(SessionRecord next, boolean onBase) {
+
+	}
+
+	/**
+	 * What only a copy has, as it goes into a row.
+	 *
+	 * @param change the writes
+	 * @param tokens the tokens that the row notes: theirs, and those of writes that were
+	 * replaced, which nobody must bring back either
+	 */
+	private record Carried(SessionChange change, Set<String> tokens) {
 
 	}
 

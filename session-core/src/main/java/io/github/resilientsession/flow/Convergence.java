@@ -49,7 +49,7 @@ public final class Convergence {
 	 * copy
 	 */
 	public SessionRecord converge(SessionRecord state) {
-		return converge(state, null, true);
+		return bring(state, null, true);
 	}
 
 	/**
@@ -58,14 +58,15 @@ public final class Convergence {
 	 * is the later one.
 	 * @param state the state that the durable store has
 	 * @param change the change that led to it
+	 * @param fill whether to put the state where there is no copy
 	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
 	 * copy
 	 */
-	void converge(SessionRecord state, SessionChange change) {
-		converge(state, change, true);
+	void converge(SessionRecord state, SessionChange change, boolean fill) {
+		bring(state, change, fill);
 	}
 
-	private SessionRecord converge(SessionRecord state, @Nullable SessionChange change, boolean fill) {
+	private SessionRecord bring(SessionRecord state, @Nullable SessionChange change, boolean fill) {
 		SessionRecord target = state;
 		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 			if (fill) {
@@ -175,7 +176,7 @@ public final class Convergence {
 
 	private boolean convergeOrHide(SessionRecord state, boolean fill) {
 		try {
-			converge(state, null, fill);
+			bring(state, null, fill);
 			return true;
 		}
 		catch (RedisTierException ex) {

@@ -130,9 +130,14 @@ public final class EndedCopies {
 	 * the durable store cannot be read any more
 	 */
 	private void takeAlong(SessionRecord copy, @Nullable SessionRecord next, @Nullable SessionChange change) {
-		SessionRecord now;
+		Lookup now;
 		try {
 			now = this.commits.follow(copy.id());
+			if (now instanceof Lookup.Ended ended && ended.movedTo() != null
+					&& !this.outage.keepMoved(ended.movedTo(), null, copy, change)) {
+				// Durable meanwhile, or lost.
+				now = this.commits.follow(copy.id());
+			}
 		}
 		catch (TierUnavailableException ex) {
 			if (next == null || !this.outage.keepMoved(next.id(), next, copy, change)) {
@@ -140,8 +145,8 @@ public final class EndedCopies {
 			}
 			return;
 		}
-		if (now != null) {
-			takeTo(now, copy, change);
+		if (now instanceof Lookup.Hit hit) {
+			takeTo(hit.session(), copy, change);
 		}
 	}
 
@@ -157,7 +162,7 @@ public final class EndedCopies {
 			return;
 		}
 		try {
-			Commit commit = this.commits.takeAlong(both, copy.id());
+			Commit commit = this.commits.takeAlong(both, copy.id(), change);
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}
@@ -180,9 +185,8 @@ public final class EndedCopies {
 		if (change.isTouch()) {
 			return;
 		}
-		SessionRecord now = this.commits.follow(next.id());
-		if (now != null && now.version() > next.version()) {
-			Commit commit = this.commits.commit(now, change, false);
+		if (this.commits.follow(next.id()) instanceof Lookup.Hit now && now.session().version() > next.version()) {
+			Commit commit = this.commits.commit(now.session(), change, false);
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}

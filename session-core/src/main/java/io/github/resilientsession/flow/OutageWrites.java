@@ -153,11 +153,15 @@ final class OutageWrites {
 					// A plain node has ended it.
 					return new WriteOutcome.Dropped();
 				}
-				SessionRecord latest = latest(base);
-				if (latest == null) {
+				Lookup latest = latest(base);
+				if (latest instanceof Lookup.Ended) {
+					this.listener.onLateSaveDropped();
+					return new WriteOutcome.Dropped();
+				}
+				if (!(latest instanceof Lookup.Hit hit)) {
 					return new WriteOutcome.Unavailable(cause);
 				}
-				SessionRecord filling = latest.withUnpersisted(change, token);
+				SessionRecord filling = hit.session().withUnpersisted(change, token);
 				found = this.redisCircuit.call(() -> this.redis.putIfAbsent(filling));
 				if (found.status() == Status.DONE) {
 					kept(filling.id(), token);
@@ -182,17 +186,16 @@ final class OutageWrites {
 	 * The state to fill a gap with: another node may have committed a newer one than the
 	 * request has read, and Redis have lost its copy. The durable store knows, if it can
 	 * be read. What only Redis had, the request knows best.
-	 * @return {@code null} if nobody can say
+	 * @return a hit, ended, or anything else if nobody can say
 	 */
-	private @Nullable SessionRecord latest(SessionRecord base) {
-		if (base.version() == SessionRecord.UNVERSIONED) {
-			return base;
+	private Lookup latest(SessionRecord base) {
+		if (isNew(base)) {
+			return new Lookup.Hit(base);
 		}
 		Lookup row = this.rows.apply(base.id());
-		if (row instanceof Lookup.Hit hit) {
-			return (hit.session().version() > base.version()) ? hit.session() : base;
-		}
-		return null;
+		boolean own = (row instanceof Lookup.Hit hit) ? hit.session().version() <= base.version()
+				: row instanceof Lookup.Miss && base.version() == SessionRecord.UNVERSIONED;
+		return own ? new Lookup.Hit(base) : row;
 	}
 
 	/**
@@ -260,9 +263,9 @@ final class OutageWrites {
 		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW) {
 			return found;
 		}
-		SessionRecord latest = latest(base);
-		return (latest == null || latest.version() > base.version()) ? found
-				: this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), null, newId, keep));
+		boolean changed = !(latest(base) instanceof Lookup.Hit hit) || hit.session().version() > base.version();
+		return changed ? found
+				: this.redisCircuit.call(() -> this.redis.endUnpersistedIfAbsent(base.id(), newId, keep));
 	}
 
 	private void discardOrphan(SessionRecord orphan) {
@@ -277,12 +280,13 @@ final class OutageWrites {
 
 	/**
 	 * The durable store knows nothing of the new id: all of the session is unpersisted.
+	 * What the old copy had of that is superseded, should that copy come back.
 	 */
 	private SessionRecord underNewId(SessionRecord old, SessionChange change, String token) {
-		SessionRecord moved = change.applyTo(old).withVersion(SessionRecord.UNVERSIONED);
+		SessionRecord moved = change.applyTo(old);
 		SessionChange all = new SessionChange(moved.id(), moved.lastAccessedTime(), moved.maxInactiveInterval(),
-				moved.attributes(), Set.of(), change.principal());
-		return moved.withUnpersisted(all, token);
+				moved.attributes(), change.removedAttributes(), change.principal());
+		return old.withVersion(SessionRecord.UNVERSIONED).withUnpersisted(all, token);
 	}
 
 	/**

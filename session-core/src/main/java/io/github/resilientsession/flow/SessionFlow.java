@@ -44,7 +44,7 @@ public final class SessionFlow implements AutoCloseable {
 			ClusterClock clock, SessionStoreListener listener) {
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
 				listener);
-		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.call(() -> redis.find(id)),
+		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.reach(() -> redis.find(id)),
 				settings.durable(), settings.outage().maxSessionLife(), clock, listener);
 		this.convergence = new Convergence(redis, commits, watch);
 		OutageWrites outage = new OutageWrites(redis, redisCircuit, settings.outage(), settings.mode(), commits::read,

@@ -122,7 +122,7 @@ public final class WritePath {
 			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
 		}
 		else {
-			tellRedis(cutOff, living(next), () -> this.convergence.converge(next, change));
+			tellRedis(cutOff, living(next), () -> converge(next, change));
 		}
 		return new WriteOutcome.Written(next);
 	}
@@ -244,19 +244,23 @@ public final class WritePath {
 	}
 
 	private boolean isPersisted(String id, String token) {
-		SessionRecord now = this.commits.follow(id);
-		return (now != null) ? now.persisted().contains(token)
+		return (this.commits.follow(id) instanceof Lookup.Hit now) ? now.session().persisted().contains(token)
 				: this.durableCircuit.call(() -> this.durable.loadForMerge(id)) instanceof Lookup.Ended;
 	}
 
 	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
 		CopyOutcome found = this.redis.apply(base, next, change);
 		boolean stale = found.status() == Status.OTHER && found.currentVersion() < next.version();
-		// In shadow mode an absent copy was ended by a plain node.
-		boolean gone = found.status() == Status.ABSENT && this.mode == Mode.ACTIVE;
-		if (stale || gone) {
-			this.convergence.converge(next, change);
+		if (stale || found.status() == Status.ABSENT) {
+			converge(next, change);
 		}
+	}
+
+	/**
+	 * In shadow mode an absent copy was ended by a plain node.
+	 */
+	private void converge(SessionRecord next, SessionChange change) {
+		this.convergence.converge(next, change, this.mode == Mode.ACTIVE);
 	}
 
 	/**

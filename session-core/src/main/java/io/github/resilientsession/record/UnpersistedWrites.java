@@ -157,14 +157,14 @@ public final class UnpersistedWrites {
 	}
 
 	/**
-	 * Those of these writes that a copy has, too.
-	 * @param copy the writes of the copy
-	 * @return those that both have, each of the same part with the same token
+	 * The tokens of those of these writes that a later change replaces.
+	 * @param later the change
+	 * @return each once, in a set that the caller may change
 	 */
-	public UnpersistedWrites alsoIn(UnpersistedWrites copy) {
-		Map<String, String> both = new LinkedHashMap<>(this.tokens);
-		both.entrySet().retainAll(copy.tokens.entrySet());
-		return both.isEmpty() ? NONE : new UnpersistedWrites(both);
+	public Set<String> replacedBy(SessionChange later) {
+		Map<String, String> replaced = new LinkedHashMap<>(this.tokens);
+		replaced.keySet().removeAll(under(NONE.with(later, "later")).tokens.keySet());
+		return new LinkedHashSet<>(replaced.values());
 	}
 
 	/**

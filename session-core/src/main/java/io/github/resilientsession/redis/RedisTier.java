@@ -361,9 +361,25 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public CopyOutcome endUnpersisted(String id, @Nullable SessionRecord expected, @Nullable String movedTo,
 			Duration keep) {
+		return endUnpersisted((expected != null) ? "match" : "always", id, expected, movedTo, keep);
+	}
+
+	/**
+	 * Like {@link #endUnpersisted}, if Redis has nothing of the session.
+	 * @param id the session's id
+	 * @param movedTo the id that the session was given instead
+	 * @param keep how long it is kept: as long as the row may live
+	 * @return what the script found
+	 */
+	public CopyOutcome endUnpersistedIfAbsent(String id, String movedTo, Duration keep) {
+		return endUnpersisted("absent", id, null, movedTo, keep);
+	}
+
+	private CopyOutcome endUnpersisted(String condition, String id, @Nullable SessionRecord expected,
+			@Nullable String movedTo, Duration keep) {
 		long version = (expected != null) ? expected.version() + 1 : 1;
-		return run(Script.PUT, id, putArguments((expected != null) ? "match" : "always", expected,
-				ScriptRunner.ascii(keep.toMillis()), this.format.unpersistedTombstone(version, movedTo)));
+		return run(Script.PUT, id, putArguments(condition, expected, ScriptRunner.ascii(keep.toMillis()),
+				this.format.unpersistedTombstone(version, movedTo)));
 	}
 
 	/**
