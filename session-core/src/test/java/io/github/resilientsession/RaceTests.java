@@ -545,6 +545,79 @@ class RaceTests {
 	}
 
 	@Test
+	void writeThatOnlyTheCopyGetsWhileItIsMerged_isNotLostToAnEarlierOne() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession merging = this.slow.find(id);
+			keep(keeping, id, "a", "1");
+			merging.setAttribute("b", "1");
+			after(1, () -> {
+				again.set(refuseWrites());
+				after(2, () -> keeping.set(id, "a", "2"));
+			});
+			this.slow.repository.save(merging);
+			assertThat(this.between.get()).isNull();
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			again.get().close();
+			await().until(() -> this.slow.unpersisted().isEmpty());
+			keeping.set(id, "c", "1");
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("2");
+			assertThat(keeping.get(id, "b")).isEqualTo("1");
+		}
+	}
+
+	@Test
+	void writeThatOnlyTheCopyHad_isNotBroughtBack_overOneOfANodeWithoutRedis() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession later = this.slow.find(id);
+			keep(keeping, id, "a", "1");
+			later.setAttribute("a", "2");
+			after(1, () -> again.set(refuseWrites()));
+			this.slow.repository.save(later);
+			this.wire.blackhole();
+			again.get().close();
+			this.slow.set(id, "a", "3");
+			this.wire.heal();
+			await().until(() -> !this.slow.redisIsCutOff());
+			assertThat(keeping.get(id, "a")).isEqualTo("3");
+			this.redis.flushAll();
+			assertThat(keeping.get(id, "a")).isEqualTo("3");
+		}
+	}
+
+	@Test
+	void changeOfIdInAnOutage_ofASessionWhoseEndRedisHasNotBeenToldOf_isDropped() {
+		String id = this.other.create("a", "0");
+		ResilientSession moving = this.slow.find(id);
+		this.postgres.execute(PostgresServer.database(this.url),
+				"update resilient_session set version = version + 1, state = 1 where session_id = '" + id + "'");
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			this.slow.repository.save(moving);
+			assertThat(this.other.repository.findById(newId)).isNull();
+		}
+		assertThat(this.other.repository.findById(newId)).isNull();
+	}
+
+	@Test
+	void changeOfIdInAnOutage_ofASessionThatRedisHasAnOlderStateOf_isRefused() {
+		String id = this.other.create("a", "0");
+		ResilientSession moving = this.slow.find(id);
+		commitElsewhere(id);
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			assertThatExceptionOfType(SessionStoreUnavailableException.class)
+				.isThrownBy(() -> this.slow.repository.save(moving));
+			assertThat(this.other.repository.findById(newId)).isNull();
+		}
+		assertThat(this.other.get(id, "a")).isEqualTo("0");
+	}
+
+	@Test
 	void writeThatWasReplacedBeforeAChangeOfIdInAnOutage_doesNotComeAgainWithTheOldCopy() {
 		String id = this.other.create("a", "0");
 		try (SessionNode keeping = notReconciling()) {
@@ -623,7 +696,7 @@ class RaceTests {
 		String ended;
 		try (Fault full = refuseWrites()) {
 			changed = this.other.create("a", "1");
-			ended = this.other.create("a", "1");
+			ended = this.other.create();
 		}
 		ResilientSession late = this.slow.find(changed);
 		ResilientSession lateOfEnded = this.slow.find(ended);

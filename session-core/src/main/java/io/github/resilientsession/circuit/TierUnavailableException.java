@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Thrown when a tier failed, did not answer in time, or is cut off by its breaker.
  */
-public final class TierUnavailableException extends RuntimeException {
+public class TierUnavailableException extends RuntimeException {
 
 	public TierUnavailableException(String message, @Nullable Throwable cause) {
 		super(message, cause);

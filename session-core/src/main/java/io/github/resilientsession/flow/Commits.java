@@ -81,6 +81,8 @@ final class Commits {
 	 * @param change what it changed
 	 * @param pending whether Redis is not going to be told
 	 * @return the commit, or {@code null} if the session had been ended
+	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
+	 * is to be merged
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
@@ -94,6 +96,8 @@ final class Commits {
 	 * @param earlierId the id of the copy
 	 * @param change a later change that the state includes, or {@code null}
 	 * @return the commit, or {@code null} if the session had been ended
+	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
+	 * is to be merged
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
@@ -157,8 +161,8 @@ final class Commits {
 	 * of what is newer: so it is what the copy has now. The copy is asked after the row
 	 * was read: if it loses something later, and others commit after that, this commit
 	 * fails.
-	 * @throws TierUnavailableException if others have committed since, and the copy
-	 * cannot be asked
+	 * @throws CopyUnknownException if others have committed since, and Redis does not
+	 * answer
 	 */
 	private Carried carried(SessionRecord base, String copyId, SessionRecord row, SessionChange change) {
 		UnpersistedWrites left = base.unpersisted().without(row.persisted());
@@ -166,13 +170,22 @@ final class Commits {
 			return new Carried(left.changeOf(base), left.tokens());
 		}
 		Set<String> tokens = left.replacedBy(change);
-		if (this.copies.apply(copyId) instanceof Lookup.Hit hit) {
+		if (copy(copyId) instanceof Lookup.Hit hit) {
 			SessionRecord copy = hit.session();
 			left = copy.unpersisted().without(row.persisted());
 			tokens.addAll(left.tokens());
 			return new Carried(left.changeOf(copy), tokens);
 		}
 		return new Carried(SessionChange.none(base), tokens);
+	}
+
+	private Lookup copy(String id) {
+		try {
+			return this.copies.apply(id);
+		}
+		catch (TierUnavailableException ex) {
+			throw new CopyUnknownException(ex);
+		}
 	}
 
 	/**

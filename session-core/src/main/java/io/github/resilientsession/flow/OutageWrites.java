@@ -215,33 +215,46 @@ final class OutageWrites {
 			// The new id would be given an older state, and nobody could merge it later.
 			return new WriteOutcome.Unavailable(cause);
 		}
+		// What another has told the durable store only, nobody could merge either.
+		Lookup row = this.rows.apply(base.id());
+		if (row instanceof Lookup.Ended ended && !change.id().equals(ended.movedTo())) {
+			this.listener.onLateSaveDropped();
+			return new WriteOutcome.Dropped();
+		}
+		long committed = (row instanceof Lookup.Hit hit) ? hit.session().version() : SessionRecord.UNVERSIONED;
 		SessionRecord there = base;
 		SessionRecord put = null;
 		String token = this.tokens.get();
 		try {
 			for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 				SessionRecord expected = there;
-				SessionRecord next = underNewId(newer(base, expected), change, token);
-				SessionRecord before = put;
-				CopyOutcome found = this.redisCircuit
-					.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
-				if (found.status() != Status.DONE) {
-					break;
-				}
-				put = next;
-				found = endOld(base, expected, next.id(), keepFor(next));
-				if (found.status() == Status.DONE) {
-					put = null;
-					kept(next.id(), token);
-					kept(base.id(), "");
-					return new WriteOutcome.Written(next);
-				}
-				if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
-					return new WriteOutcome.Unavailable(cause);
+				SessionRecord from = newer(base, expected);
+				if (from.version() >= committed) {
+					SessionRecord next = underNewId(from, change, token);
+					SessionRecord before = put;
+					CopyOutcome found = this.redisCircuit
+						.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
+					if (found.status() != Status.DONE) {
+						break;
+					}
+					put = next;
+					found = endOld(base, expected, next.id(), keepFor(next));
+					if (found.status() == Status.DONE) {
+						put = null;
+						kept(next.id(), token);
+						kept(base.id(), "");
+						return new WriteOutcome.Written(next);
+					}
+					if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
+						return new WriteOutcome.Unavailable(cause);
+					}
 				}
 				Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
-				if (!(copy instanceof Lookup.Hit hit)) {
+				if (copy instanceof Lookup.Ended || (copy instanceof Lookup.Miss && this.mode == Mode.SHADOW)) {
 					return new WriteOutcome.Dropped();
+				}
+				if (!(copy instanceof Lookup.Hit hit)) {
+					return new WriteOutcome.Unavailable(cause);
 				}
 				there = hit.session();
 			}
@@ -330,8 +343,9 @@ final class OutageWrites {
 	 * {@code null} if that is not known
 	 * @param copy the copy under an earlier id
 	 * @param change a later change that the state includes, or {@code null}
-	 * @return whether it was kept
+	 * @return {@code false} if Redis has nothing under that id to keep it in
 	 * @throws RedisTierException if Redis failed
+	 * @throws TierUnavailableException if others kept changing the copy there
 	 */
 	boolean keepMoved(String id, @Nullable SessionRecord state, SessionRecord copy, @Nullable SessionChange change) {
 		noteInRedis();
@@ -357,7 +371,7 @@ final class OutageWrites {
 				return true;
 			}
 		}
-		return false;
+		throw new TierUnavailableException("The copy of session " + SessionHash.of(now) + " kept changing", null);
 	}
 
 	/**
@@ -406,7 +420,8 @@ final class OutageWrites {
 	 * Whether a state is that of a session which was never stored.
 	 */
 	static boolean isNew(SessionRecord base) {
-		return base.version() == SessionRecord.UNVERSIONED && base.attributes().isEmpty();
+		return base.version() == SessionRecord.UNVERSIONED && base.attributes().isEmpty()
+				&& base.unpersisted().isEmpty();
 	}
 
 }

@@ -91,6 +91,9 @@ public final class WritePath {
 		try {
 			commit = this.commits.commit(base, change, cutOff);
 		}
+		catch (CopyUnknownException ex) {
+			return new WriteOutcome.Unavailable(ex);
+		}
 		catch (TierUnavailableException ex) {
 			return this.outage.save(base, change, ex);
 		}

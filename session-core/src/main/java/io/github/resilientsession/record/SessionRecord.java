@@ -150,17 +150,22 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
-	 * This state and what only an older copy has, be it one under an earlier id: parts
-	 * that this state has unpersisted itself, it has from later writes.
+	 * This state and what only an older copy has, be it one under an earlier id. Of the
+	 * parts that both have unpersisted the copy's are later where it knows the write that
+	 * this state has, and earlier otherwise.
 	 * @param copy the copy
 	 * @param change a later change that this state includes, if any: it wins
 	 * @return a record of this version that still names what is unpersisted
 	 */
 	public SessionRecord with(SessionRecord copy, @Nullable SessionChange change) {
+		UnpersistedWrites own = this.unpersisted.without(copy.unpersisted().tokens());
+		UnpersistedWrites shared = this.unpersisted.without(own.tokens());
 		UnpersistedWrites left = copy.unpersisted().without(this.persisted).without(this.unpersisted.tokens());
-		SessionChange more = left.under(this.unpersisted).changeOf(copy);
+		SessionChange more = left.under(own).changeOf(copy);
 		SessionRecord both = more.then((change != null) ? change : SessionChange.none(this)).applyTo(this);
-		return both.with(this.version, both.lastAccessedTime(), this.unpersisted.over(left));
+		UnpersistedWrites writes = own.over(left.over(shared));
+		return both.with(this.version, both.lastAccessedTime(),
+				(change != null) ? writes.supersededBy(change) : writes);
 	}
 
 	private SessionRecord with(long newVersion, Instant access, UnpersistedWrites writes) {

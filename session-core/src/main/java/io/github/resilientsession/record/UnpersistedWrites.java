@@ -49,6 +49,11 @@ public final class UnpersistedWrites {
 	private static final String SUPERSEDED = "x";
 
 	/**
+	 * Stands for the token of a write that has none.
+	 */
+	private static final String LATER = "later";
+
+	/**
 	 * Superseded tokens that are kept: more than slow requests there are of one session.
 	 */
 	private static final int MAX_SUPERSEDED = 64;
@@ -157,14 +162,25 @@ public final class UnpersistedWrites {
 	}
 
 	/**
-	 * The tokens of those of these writes that a later change replaces.
+	 * The tokens of those of these writes of which a later change replaces something, or
+	 * another has before.
 	 * @param later the change
 	 * @return each once, in a set that the caller may change
 	 */
 	public Set<String> replacedBy(SessionChange later) {
 		Map<String, String> replaced = new LinkedHashMap<>(this.tokens);
-		replaced.keySet().removeAll(under(NONE.with(later, "later")).tokens.keySet());
+		Set<String> kept = under(NONE.with(later, LATER)).tokens.keySet();
+		replaced.keySet().removeIf((part) -> kept.contains(part) && !part.startsWith(SUPERSEDED));
 		return new LinkedHashSet<>(replaced.values());
+	}
+
+	/**
+	 * These writes under a later change that is no unpersisted one.
+	 * @param later the change
+	 * @return what is left, and the tokens of writes of which nothing is
+	 */
+	UnpersistedWrites supersededBy(SessionChange later) {
+		return NONE.with(later, LATER).over(this).without(Set.of(LATER));
 	}
 
 	/**
