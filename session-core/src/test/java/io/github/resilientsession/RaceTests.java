@@ -604,17 +604,50 @@ class RaceTests {
 	}
 
 	@Test
-	void changeOfIdInAnOutage_ofASessionThatRedisHasAnOlderStateOf_isRefused() {
-		String id = this.other.create("a", "0");
-		ResilientSession moving = this.slow.find(id);
-		commitElsewhere(id);
+	void changeOfIdInAnOutage_ofASessionThatRedisHasAnOlderStateOf_takesAlongWhatTheRowHas() {
+		String id = this.slow.create("a", "0", "b", "0");
+		ResilientSession moving = this.other.find(id);
+		moving.setAttribute("b", "2");
+		this.wire.blackhole();
+		this.slow.set(id, "a", "1");
 		String newId = moving.changeSessionId();
 		try (Fault full = refuseWrites()) {
-			assertThatExceptionOfType(SessionStoreUnavailableException.class)
-				.isThrownBy(() -> this.slow.repository.save(moving));
-			assertThat(this.other.repository.findById(newId)).isNull();
+			this.other.repository.save(moving);
+			assertThat(this.other.get(newId, "a")).isEqualTo("1");
+			assertThat(this.other.get(newId, "b")).isEqualTo("2");
 		}
-		assertThat(this.other.get(id, "a")).isEqualTo("0");
+		this.wire.heal();
+		await().until(() -> !this.slow.redisIsCutOff());
+		awaitRow(newId);
+		this.redis.flushAll();
+		assertThat(this.other.get(newId, "a")).isEqualTo("1");
+		assertThat(this.other.get(newId, "b")).isEqualTo("2");
+		assertThat(this.other.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void changeOfId_whoseCommitIsInDoubt_keepsWhatTheRowHas() {
+		String id = this.other.create("a", "0", "b", "0");
+		ResilientSession moving = this.slow.find(id);
+		moving.setAttribute("b", "2");
+		String newId = moving.changeSessionId();
+		try (Wire cut = Wire.to(this.redis.host(), this.redis.port());
+				SessionNode apart = SessionNode.on(this.redis, this.url).redis(cut).start()) {
+			cut.blackhole();
+			apart.set(id, "a", "1");
+			after(3, () -> {
+				throw new IllegalStateException("The answer to the commit is lost");
+			});
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			assertThat(this.other.get(newId, "a")).isEqualTo("1");
+			assertThat(this.other.get(newId, "b")).isEqualTo("2");
+			await().until(() -> this.slow.unpersisted().isEmpty());
+			this.redis.flushAll();
+			assertThat(this.other.get(newId, "a")).isEqualTo("1");
+			assertThat(this.other.get(newId, "b")).isEqualTo("2");
+			assertThat(this.other.repository.findById(id)).isNull();
+		}
 	}
 
 	@Test

@@ -43,6 +43,12 @@ final class OutageWrites {
 	private static final int MAX_ATTEMPTS = 5;
 
 	/**
+	 * More changes of id than a session goes through in an outage, and than others change
+	 * a copy.
+	 */
+	private static final int MAX_MOVES = 100;
+
+	/**
 	 * For how long after a failure it is likely that other nodes still write to Redis
 	 * alone.
 	 */
@@ -215,41 +221,38 @@ final class OutageWrites {
 			// The new id would be given an older state, and nobody could merge it later.
 			return new WriteOutcome.Unavailable(cause);
 		}
-		// What another has told the durable store only, nobody could merge either.
 		Lookup row = this.rows.apply(base.id());
 		if (row instanceof Lookup.Ended ended && !change.id().equals(ended.movedTo())) {
+			this.redisCircuit.write(() -> this.redis.endPersisted(base.id(), base.version() + 1));
 			this.listener.onLateSaveDropped();
 			return new WriteOutcome.Dropped();
 		}
-		long committed = (row instanceof Lookup.Hit hit) ? hit.session().version() : SessionRecord.UNVERSIONED;
+		// If the commit was only in doubt, the session has the new id already.
+		Lookup moved = (row instanceof Lookup.Ended) ? this.rows.apply(change.id()) : row;
 		SessionRecord there = base;
 		SessionRecord put = null;
 		String token = this.tokens.get();
 		try {
 			for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 				SessionRecord expected = there;
-				SessionRecord from = newer(base, expected);
-				if (from.version() >= committed) {
-					SessionRecord next = underNewId(from, change, token);
-					SessionRecord before = put;
-					CopyOutcome found = this.redisCircuit
-						.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
-					if (found.status() != Status.DONE) {
-						break;
-					}
-					put = next;
-					found = endOld(base, expected, next.id(), keepFor(next));
-					if (found.status() == Status.DONE) {
-						put = null;
-						kept(next.id(), token);
-						kept(base.id(), "");
-						return new WriteOutcome.Written(next);
-					}
-					if (found.status() == Status.ABSENT && this.mode == Mode.ACTIVE) {
-						return new WriteOutcome.Unavailable(cause);
-					}
+				SessionRecord next = underNewId(newer(base, expected), moved, change, token);
+				SessionRecord before = put;
+				CopyOutcome found = this.redisCircuit
+					.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
+				if (found.status() != Status.DONE) {
+					break;
 				}
-				Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
+				put = next;
+				found = endOld(base, expected, next.id(), keepFor(next), row);
+				Lookup copy = (found.status() == Status.DONE) ? new Lookup.Ended(next.id())
+						: this.redisCircuit.call(() -> this.redis.find(base.id()));
+				// Also if the tombstone was sent twice, since its answer was lost.
+				if (copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo())) {
+					put = null;
+					kept(next.id(), (next.version() == SessionRecord.UNVERSIONED) ? token : "");
+					kept(base.id(), "");
+					return new WriteOutcome.Written(next);
+				}
 				if (copy instanceof Lookup.Ended || (copy instanceof Lookup.Miss && this.mode == Mode.SHADOW)) {
 					return new WriteOutcome.Dropped();
 				}
@@ -268,12 +271,12 @@ final class OutageWrites {
 	}
 
 	/**
-	 * @return {@code ABSENT} if there is no old copy, and nobody can say whether the
-	 * session has changed since the request has read it
+	 * End the old copy. Where there is none, only if the row is as the request has read
+	 * it.
 	 */
-	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, String newId, Duration keep) {
+	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, String newId, Duration keep, Lookup row) {
 		CopyOutcome found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, newId, keep));
-		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW) {
+		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW || row instanceof Lookup.Unavailable) {
 			return found;
 		}
 		boolean changed = !(latest(base) instanceof Lookup.Hit hit) || hit.session().version() > base.version();
@@ -292,10 +295,20 @@ final class OutageWrites {
 	}
 
 	/**
-	 * The durable store knows nothing of the new id: all of the session is unpersisted.
-	 * What the old copy had of that is superseded, should that copy come back.
+	 * As a rule the durable store knows nothing of the new id, and all of the session is
+	 * unpersisted. What the old copy had of that is superseded, should that copy come
+	 * back.
+	 * @param copy the old copy
+	 * @param row the row, if it can be read: it may have what Redis was not told of
 	 */
-	private SessionRecord underNewId(SessionRecord old, SessionChange change, String token) {
+	private SessionRecord underNewId(SessionRecord copy, Lookup row, SessionChange change, String token) {
+		SessionRecord old = copy;
+		if (row instanceof Lookup.Hit hit && hit.session().version() > copy.version()) {
+			if (hit.session().id().equals(change.id())) {
+				return hit.session().with(copy, change);
+			}
+			old = hit.session().with(copy, null);
+		}
 		SessionRecord moved = change.applyTo(old);
 		SessionChange all = new SessionChange(moved.id(), moved.lastAccessedTime(), moved.maxInactiveInterval(),
 				moved.attributes(), change.removedAttributes(), change.principal());
@@ -350,7 +363,7 @@ final class OutageWrites {
 	boolean keepMoved(String id, @Nullable SessionRecord state, SessionRecord copy, @Nullable SessionChange change) {
 		noteInRedis();
 		String now = id;
-		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+		for (int attempt = 0; attempt < MAX_MOVES; attempt++) {
 			Lookup there = this.redis.find(now);
 			CopyOutcome found;
 			if (there instanceof Lookup.Hit hit) {
