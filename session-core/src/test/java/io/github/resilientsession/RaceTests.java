@@ -569,6 +569,32 @@ class RaceTests {
 	}
 
 	@Test
+	void copyThatComesBack_whileTheRowIsLockedForAMoment_doesNotBringBackWhatTheRowWasGiven() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		byte[] copy;
+		try (Fault full = refuseWrites()) {
+			this.other.set(id, "a", "1");
+			copy = dump(id);
+		}
+		await().until(() -> this.other.unpersisted().isEmpty());
+		this.other.set(id, "a", "2");
+		ResilientSession late = this.slow.find(id);
+		late.setAttribute("b", "1");
+		after(1, () -> {
+			restore(id, copy);
+			again.set(refuseWrites());
+		});
+		this.slow.repository.save(late);
+		assertThat(this.between.get()).isNull();
+		assertThat(this.other.get(id, "a")).isEqualTo("2");
+		again.get().close();
+		this.redis.flushAll();
+		assertThat(this.other.get(id, "a")).isEqualTo("2");
+		assertThat(this.other.get(id, "b")).isEqualTo("1");
+	}
+
+	@Test
 	void writeThatOnlyTheCopyHad_isNotBroughtBack_overOneOfANodeWithoutRedis() {
 		String id = this.other.create("a", "0");
 		AtomicReference<Fault> again = new AtomicReference<>();

@@ -146,7 +146,10 @@ public final class Convergence {
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {
-			return target.with(copy, change);
+			// A state that was made from a copy does not know what the row was given.
+			SessionRecord known = (this.commits.read(target.id()) instanceof Lookup.Hit row)
+					? target.knowing(row.session().persisted()) : target;
+			return known.with(copy, change);
 		}
 	}
 

@@ -239,15 +239,19 @@ final class OutageWrites {
 				SessionRecord before = put;
 				CopyOutcome found = this.redisCircuit
 					.call(() -> (before == null) ? this.redis.putIfAbsent(next) : this.redis.replace(before, next));
-				if (found.status() != Status.DONE) {
+				boolean durable = next.version() != SessionRecord.UNVERSIONED;
+				boolean told = durable && next.unpersisted().isEmpty() && found.currentVersion() >= next.version();
+				if (found.status() != Status.DONE && !told) {
 					break;
 				}
-				put = next;
+				put = (found.status() == Status.DONE) ? next : put;
 				found = endOld(base, expected, next.id(), keepFor(next), row);
 				Lookup copy = (found.status() == Status.DONE) ? new Lookup.Ended(next.id())
 						: this.redisCircuit.call(() -> this.redis.find(base.id()));
-				// Also if the tombstone was sent twice, since its answer was lost.
-				if (copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo())) {
+				// Also if the tombstone was sent twice, since its answer was lost, or if
+				// others have told Redis of a commit that was in doubt.
+				boolean sentTwice = copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo());
+				if (sentTwice || (durable && !(copy instanceof Lookup.Hit))) {
 					put = null;
 					kept(next.id(), (next.version() == SessionRecord.UNVERSIONED) ? token : "");
 					kept(base.id(), "");
@@ -367,7 +371,8 @@ final class OutageWrites {
 			Lookup there = this.redis.find(now);
 			CopyOutcome found;
 			if (there instanceof Lookup.Hit hit) {
-				found = this.redis.replace(hit.session(), hit.session().with(copy, change));
+				SessionRecord known = (state != null) ? hit.session().knowing(state.persisted()) : hit.session();
+				found = this.redis.replace(hit.session(), known.with(copy, change));
 			}
 			else if (there instanceof Lookup.Ended ended && ended.movedTo() != null) {
 				now = ended.movedTo();

@@ -139,6 +139,18 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
+	 * The same state, knowing more of what the durable store was given.
+	 * @param tokens tokens of unpersisted writes that its row includes
+	 * @return a record that differs in its persisted tokens only
+	 */
+	public SessionRecord knowing(Collection<String> tokens) {
+		Set<String> all = new HashSet<>(this.persisted);
+		all.addAll(tokens);
+		return new SessionRecord(this.id, this.version, this.creationTime, this.lastAccessedTime,
+				this.maxInactiveInterval, this.principalName, this.attributes, this.unpersisted, all);
+	}
+
+	/**
 	 * The state after a write that only Redis takes.
 	 * @param change the write
 	 * @param token its token, never used before
