@@ -132,10 +132,7 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	 * @return a record that has nothing unpersisted
 	 */
 	public SessionRecord committed(long newVersion, Collection<String> tokens) {
-		Set<String> all = new HashSet<>(this.persisted);
-		all.addAll(tokens);
-		return new SessionRecord(this.id, newVersion, this.creationTime, this.lastAccessedTime,
-				this.maxInactiveInterval, this.principalName, this.attributes, UnpersistedWrites.NONE, all);
+		return with(newVersion, this.lastAccessedTime, UnpersistedWrites.NONE).knowing(tokens);
 	}
 
 	/**
