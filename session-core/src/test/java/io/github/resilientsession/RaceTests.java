@@ -5,6 +5,7 @@ import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -776,6 +777,129 @@ class RaceTests {
 		}
 	}
 
+	@Test
+	void changeThatWasOverwrittenBeforeRedisWasTold_isNotCommittedAgain_withWhatOnlyTheCopyHas() {
+		String id = this.other.create("a", "0");
+		try (SessionNode keeping = notReconciling();
+				Wire cut = Wire.to(this.redis.host(), this.redis.port());
+				SessionNode apart = SessionNode.on(this.redis, this.url).redis(cut).start()) {
+			ResilientSession merging = this.slow.find(id);
+			keep(keeping, id, "b", "1");
+			cut.blackhole();
+			merging.setAttribute("a", "1");
+			after(1, () -> apart.set(id, "a", "2"));
+			this.slow.repository.save(merging);
+			assertThat(this.between.get()).isNull();
+			for (int i = 0; i < 2; i++) {
+				assertThat(keeping.get(id, "a")).isEqualTo("2");
+				assertThat(keeping.get(id, "b")).isEqualTo("1");
+				this.redis.flushAll();
+			}
+		}
+	}
+
+	@Test
+	void writeThatAnotherPersists_beforeTheDatabaseRefusesToMergeIt_isNotTakenOutOfTheCopy() {
+		String id = this.other.create("a", "0");
+		AtomicReference<Fault> again = new AtomicReference<>();
+		try (SessionNode keeping = notReconciling()) {
+			ResilientSession merging = this.slow.find(id);
+			keep(keeping, id, "a", "1");
+			byte[] marked = dump(id);
+			merging.setAttribute("b", "1");
+			after(2, () -> {
+				this.other.set(id, "c", "1");
+				restore(id, marked);
+				again.set(refuseWrites());
+			});
+			this.slow.repository.save(merging);
+			assertThat(this.between.get()).isNull();
+			for (String name : new String[] { "a", "b", "c" }) {
+				assertThat(keeping.get(id, name)).isEqualTo("1");
+			}
+			again.get().close();
+			this.redis.flushAll();
+			for (String name : new String[] { "a", "b", "c" }) {
+				assertThat(keeping.get(id, name)).isEqualTo("1");
+			}
+		}
+	}
+
+	@Test
+	void writeInAnOutage_ofACopyThatWasTouchedMeanwhile_isNotMadeOnceMoreOverALaterOne() {
+		String id = this.other.create("a", "0");
+		ResilientSession session = this.slow.find(id);
+		ResilientSession touching = this.other.find(id);
+		touching.setLastAccessedTime(session.getLastAccessedTime().plusSeconds(1));
+		this.other.repository.save(touching);
+		session.setLastAccessedTime(session.getLastAccessedTime().plusSeconds(2));
+		session.setAttribute("a", "1");
+		try (Fault full = refuseWrites()) {
+			this.wire.delay(Duration.ofMillis(50));
+			CompletableFuture<Void> later = CompletableFuture.runAsync(() -> {
+				awaitSoon(() -> this.redis.call((commands) -> commands.hexists(key(id), "unpersisted")));
+				this.other.set(id, "a", "2");
+			});
+			this.slow.repository.save(session);
+			later.join();
+			assertThat(this.other.get(id, "a")).isEqualTo("2");
+		}
+	}
+
+	@Test
+	void changeOfIdInAnOutage_whoseTombstoneIsLate_doesNotLoseTheSession() {
+		String id = this.other.create("a", "0");
+		ResilientSession moving = this.slow.find(id);
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			this.wire.delay(Duration.ofMillis(20));
+			CompletableFuture<Void> stall = CompletableFuture.runAsync(() -> {
+				awaitSoon(() -> this.redis.<Long>call((commands) -> commands.exists(key(newId))) == 1);
+				this.redis.call((commands) -> commands.clientPause(350));
+			});
+			try {
+				this.slow.repository.save(moving);
+			}
+			catch (SessionStoreUnavailableException ex) {
+				assertThat(ex).hasMessageContaining("could not");
+			}
+			stall.join();
+			this.wire.heal();
+			await().until(() -> this.other.repository.findById(id) == null);
+			assertThat(this.other.get(newId, "a")).isEqualTo("0");
+		}
+		awaitRow(newId);
+		this.redis.flushAll();
+		assertThat(this.other.get(newId, "a")).isEqualTo("0");
+		assertThat(this.other.repository.findById(id)).isNull();
+	}
+
+	@Test
+	void writeThatTheRowWasGiven_doesNotComeAgainWithTheOldCopy_afterAChangeOfIdInAnOutage() {
+		String id = this.other.create("a", "0");
+		byte[] copy;
+		try (Fault full = refuseWrites()) {
+			this.other.set(id, "a", "1");
+			copy = dump(id);
+		}
+		await().until(() -> this.other.unpersisted().isEmpty());
+		this.other.set(id, "a", "2");
+		ResilientSession late = this.slow.find(id);
+		ResilientSession moving = this.other.find(id);
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			this.other.repository.save(moving);
+		}
+		await().until(() -> this.other.unpersisted().isEmpty());
+		restore(id, copy);
+		late.setAttribute("b", "dropped");
+		this.slow.repository.save(late);
+		assertThat(this.other.repository.findById(id)).isNull();
+		assertThat(this.other.get(newId, "a")).isEqualTo("2");
+		this.redis.flushAll();
+		assertThat(this.other.get(newId, "a")).isEqualTo("2");
+	}
+
 	private ResilientSession thatHasReadWhatRedisLosesBeforeALaterWrite(SessionNode keeping, String id) {
 		keep(keeping, id, "a", "1");
 		ResilientSession late = keeping.find(id);
@@ -866,6 +990,13 @@ class RaceTests {
 	private void commitElsewhere(String id) {
 		this.postgres.execute(PostgresServer.database(this.url),
 				"update resilient_session set version = version + 1 where session_id = '" + id + "'");
+	}
+
+	/**
+	 * Wait for something to which the test has to react at once.
+	 */
+	private static void awaitSoon(Callable<Boolean> condition) {
+		await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(condition);
 	}
 
 	private void awaitRow(String id) {

@@ -12,6 +12,7 @@ import java.util.concurrent.Executors;
 
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
+import io.github.resilientsession.testsupport.Fault;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
@@ -220,6 +221,27 @@ class ResyncTests {
 		}
 	}
 
+	@Test
+	void endThatCannotBePersistedWithTheOthers_isTriedAgain() {
+		SessionNode node = start(SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)));
+		String id = node.create("a", "0");
+		try (Fault full = this.postgres.refuseWrites(this.url, "resilient_session", "53100")) {
+			node.repository.deleteById(id);
+			sql("create sequence refused");
+			sql("create function refuse_one() returns trigger language plpgsql as $$ begin if old.session_id = '" + id
+					+ "' then perform nextval('refused'); "
+					+ "raise exception 'refused by the test' using errcode = '40001'; end if; return new; end $$");
+			sql("create trigger refuse_one before update on resilient_session "
+					+ "for each row execute function refuse_one()");
+		}
+		await().atMost(LONG).until(() -> count("select last_value from refused") >= 2);
+		sql("drop trigger refuse_one on resilient_session");
+		await().atMost(LONG)
+			.until(() -> count("select state from resilient_session where session_id = '" + id + "'") == 1);
+		this.redis.flushAll();
+		assertThat(node.repository.findById(id)).isNull();
+	}
+
 	private static void createMore(SessionNode node, int count) {
 		ExecutorService executor = Executors.newFixedThreadPool(8);
 		try {
@@ -249,6 +271,10 @@ class ResyncTests {
 		SessionNode node = options.start();
 		this.nodes.add(node);
 		return node;
+	}
+
+	private long count(String sql) {
+		return this.postgres.queryForLong(PostgresServer.database(this.url), sql);
 	}
 
 	private void sql(String sql) {

@@ -107,7 +107,7 @@ public final class DurableTier implements AutoCloseable {
 		ids.forEach((id) -> found.put(id, new Lookup.Miss()));
 		for (SessionRow row : this.rows.load(ids)) {
 			if (row.isEnded()) {
-				found.put(row.id(), new Lookup.Ended(row.movedTo()));
+				found.put(row.id(), new Lookup.Ended(row.movedTo(), row.persisted()));
 			}
 			else {
 				SessionRecord session = read(row);

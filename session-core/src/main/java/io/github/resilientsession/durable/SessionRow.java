@@ -170,11 +170,17 @@ class SessionRow {
 		return !now.isBefore(end);
 	}
 
+	/**
+	 * The tokens of the unpersisted writes that it was given.
+	 */
+	Set<String> persisted() {
+		return Set.copyOf(Arrays.asList(StringUtils.tokenizeToStringArray(this.persistedWrites, " ")));
+	}
+
 	SessionRecord toRecord() {
 		return new SessionRecord(this.id, this.version, Instant.ofEpochMilli(this.createdAt),
 				Instant.ofEpochMilli(this.lastAccessedAt), Duration.ofSeconds(this.maxInactiveSeconds),
-				this.principalName, AttributesPayload.decode(this.attributes), UnpersistedWrites.NONE,
-				Set.copyOf(Arrays.asList(StringUtils.tokenizeToStringArray(this.persistedWrites, " "))));
+				this.principalName, AttributesPayload.decode(this.attributes), UnpersistedWrites.NONE, persisted());
 	}
 
 }

@@ -3,6 +3,7 @@ package io.github.resilientsession.flow;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
@@ -87,35 +88,38 @@ final class Commits {
 	 * it was
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
-		return commit(base, base.id(), change, pending);
+		return commit(base, base.id(), null, change, pending);
 	}
 
 	/**
-	 * Commit what only the copy under an earlier id has.
-	 * @param state the latest state, with those writes as unpersisted ones
-	 * @param earlierId the id of the copy
-	 * @param change a later change that the state includes, or {@code null}
+	 * Commit what only a copy has.
+	 * @param state a state with those writes as unpersisted ones: the copy, or, if that
+	 * is one under an earlier id, the latest state with them
+	 * @param copyId the id of the copy
+	 * @param later a change that the row includes and that wins over them, or
+	 * {@code null}
 	 * @return the commit, or {@code null} if the session had been ended
 	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
 	 * is to be merged
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
-	@Nullable Commit takeAlong(SessionRecord state, String earlierId, @Nullable SessionChange change) {
-		SessionChange nothing = SessionChange.none(state);
-		return commit(state, earlierId, (change != null) ? change.then(nothing) : nothing, false);
+	@Nullable Commit takeAlong(SessionRecord state, String copyId, @Nullable SessionChange later) {
+		return commit(state, copyId, later, SessionChange.none(state), false);
 	}
 
-	private @Nullable Commit commit(SessionRecord base, String copyId, SessionChange change, boolean pending) {
+	private @Nullable Commit commit(SessionRecord base, String copyId, @Nullable SessionChange included,
+			SessionChange change, boolean pending) {
 		SessionRecord current = base;
-		Carried carried = carried(base, copyId, current, change);
+		SessionChange later = (included != null) ? included.then(change) : change;
+		Carried carried = carried(base, copyId, current, later);
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		boolean onBase = true;
 		// A copy that came back, or was taken along, may have what the row was given.
 		if (inStore && !base.unpersisted().isEmpty()
 				&& this.circuit.call(() -> this.durable.loadForMerge(base.id())) instanceof Lookup.Hit row) {
-			current = row.session();
-			carried = carried(base, copyId, current, change);
+			current = row.session().knowing(base.persisted());
+			carried = carried(base, copyId, current, later);
 			onBase = current.version() == base.version()
 					&& base.unpersisted().without(current.persisted()).equals(base.unpersisted());
 		}
@@ -124,7 +128,7 @@ final class Commits {
 			// Higher than any that a copy can have, also if the durable store has lost
 			// commits.
 			long version = Math.max(base.version(), current.version()) + 1;
-			SessionChange whole = carried.change().then(change);
+			SessionChange whole = carried.change().then(inStore ? change : later);
 			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
 			if (write(current, inStore, next, whole, pending, tokens)) {
@@ -135,9 +139,9 @@ final class Commits {
 			boolean rowThere = !inStore;
 			Lookup latest = this.circuit.call(() -> this.durable.loadForMerge(base.id()));
 			if (latest instanceof Lookup.Hit hit) {
-				current = hit.session();
+				current = hit.session().knowing(base.persisted());
 				inStore = true;
-				carried = carried(base, copyId, current, change);
+				carried = carried(base, copyId, current, later);
 				this.listener.onMerged();
 			}
 			else if (latest instanceof Lookup.Miss && !rowThere && !hasLongExpired(base)) {
@@ -155,7 +159,7 @@ final class Commits {
 	}
 
 	/**
-	 * What goes into a row together with a change, of what only a copy has. While the row
+	 * What goes into a row under a later change, of what only a copy has. While the row
 	 * is as the request has read it, that is all that it has read of this kind. If others
 	 * have committed since, Redis may have lost it before, and it must not take the place
 	 * of what is newer: so it is what the copy has now. The copy is asked after the row
@@ -164,17 +168,17 @@ final class Commits {
 	 * @throws CopyUnknownException if others have committed since, and Redis does not
 	 * answer
 	 */
-	private Carried carried(SessionRecord base, String copyId, SessionRecord row, SessionChange change) {
+	private Carried carried(SessionRecord base, String copyId, SessionRecord row, SessionChange later) {
 		UnpersistedWrites left = base.unpersisted().without(row.persisted());
 		if (left.isEmpty() || row.version() == base.version()) {
-			return new Carried(left.changeOf(base), left.tokens());
+			return new Carried(left.supersededBy(later).changeOf(base), left.tokens());
 		}
-		Set<String> tokens = left.replacedBy(change);
+		Set<String> tokens = left.replacedBy(later);
 		if (copy(copyId) instanceof Lookup.Hit hit) {
 			SessionRecord copy = hit.session();
 			left = copy.unpersisted().without(row.persisted());
 			tokens.addAll(left.tokens());
-			return new Carried(left.changeOf(copy), tokens);
+			return new Carried(left.supersededBy(later).changeOf(copy), tokens);
 		}
 		return new Carried(SessionChange.none(base), tokens);
 	}
@@ -205,23 +209,27 @@ final class Commits {
 	 * Follow a session through its changes of id.
 	 * @param id an id that it had
 	 * @return a hit under the id that it has now; ended, with an id that the durable
-	 * store does not know, as long as only Redis does; a miss if the session is over
+	 * store does not know, as long as only Redis does; a miss if the session is over.
+	 * Both know what the rows of earlier ids were given.
 	 * @throws TierUnavailableException if the durable store cannot say, or after more
 	 * changes of id than make sense
 	 */
 	Lookup follow(String id) {
+		Set<String> persisted = new HashSet<>();
 		String next = id;
 		for (int move = 0; move < MAX_MOVES; move++) {
 			String now = next;
 			Lookup found = this.circuit.call(() -> this.durable.loadForMerge(now));
 			if (found instanceof Lookup.Ended ended && ended.movedTo() != null) {
+				persisted.addAll(ended.persisted());
 				next = ended.movedTo();
 			}
-			else if (found instanceof Lookup.Hit) {
-				return found;
+			else if (found instanceof Lookup.Hit hit) {
+				return new Lookup.Hit(hit.session().knowing(persisted));
 			}
 			else {
-				return (found instanceof Lookup.Ended || move == 0) ? new Lookup.Miss() : new Lookup.Ended(now);
+				return (found instanceof Lookup.Ended || move == 0) ? new Lookup.Miss()
+						: new Lookup.Ended(now, persisted);
 			}
 		}
 		throw new TierUnavailableException(

@@ -142,14 +142,20 @@ public final class Convergence {
 	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target,
 			@Nullable SessionChange change) {
 		try {
-			Commit commit = this.commits.commit(copy, (change != null) ? change : SessionChange.none(copy), false);
+			Commit commit = this.commits.takeAlong(copy, copy.id(), change);
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {
-			// A state that was made from a copy does not know what the row was given.
-			SessionRecord known = (this.commits.read(target.id()) instanceof Lookup.Hit row)
-					? target.knowing(row.session().persisted()) : target;
-			return known.with(copy, change);
+			SessionRecord earlier = (change != null) ? copy.supersededBy(change) : copy;
+			SessionRecord latest = target;
+			if (this.commits.read(target.id()) instanceof Lookup.Hit row) {
+				// A state that was made from a copy does not know what the row was given;
+				// and
+				// a newer row may have been given just this.
+				latest = (row.session().version() > target.version()) ? row.session()
+						: target.knowing(row.session().persisted());
+			}
+			return latest.with(earlier, null);
 		}
 	}
 

@@ -133,14 +133,15 @@ public final class EndedCopies {
 		Lookup now;
 		try {
 			now = this.commits.follow(copy.id());
-			if (now instanceof Lookup.Ended ended && ended.movedTo() != null
-					&& !this.outage.keepMoved(ended.movedTo(), null, copy, change)) {
+			if (now instanceof Lookup.Ended ended && ended.movedTo() != null && !this.outage.keepMoved(ended.movedTo(),
+					null, copy.withoutPersisted(ended.persisted()), change)) {
 				// Durable meanwhile, or lost.
 				now = this.commits.follow(copy.id());
 			}
 		}
 		catch (TierUnavailableException ex) {
-			if (next == null || !this.outage.keepMoved(next.id(), next, copy, change)) {
+			if (next == null
+					|| !this.outage.keepMoved(next.id(), next, copy.withoutPersisted(next.persisted()), change)) {
 				throw ex;
 			}
 			return;
@@ -151,14 +152,15 @@ public final class EndedCopies {
 	}
 
 	private void takeTo(SessionRecord now, SessionRecord copy, @Nullable SessionChange change) {
-		SessionRecord both = now.with(copy, change);
+		SessionRecord left = copy.withoutPersisted(now.persisted());
+		SessionRecord both = now.with(left, change);
 		if (both.unpersisted().isEmpty()) {
 			// Committed by another, who may not have got through to Redis since.
 			this.convergence.converge(now);
 			return;
 		}
 		if (this.redis.find(now.id()) instanceof Lookup.Ended ended && ended.movedTo() != null
-				&& this.outage.keepMoved(ended.movedTo(), null, copy, change)) {
+				&& this.outage.keepMoved(ended.movedTo(), null, left, change)) {
 			return;
 		}
 		try {
@@ -171,7 +173,7 @@ public final class EndedCopies {
 			}
 		}
 		catch (TierUnavailableException ex) {
-			if (!this.outage.keepMoved(now.id(), now, copy, change)) {
+			if (!this.outage.keepMoved(now.id(), now, left, change)) {
 				throw ex;
 			}
 		}

@@ -184,6 +184,12 @@ final class OutageWrites {
 			}
 			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
 			there = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
+			if (there.unpersisted().tokens().contains(token)) {
+				// It was sent twice, since its answer was lost. Others may have written
+				// since.
+				kept(there.id(), token);
+				return new WriteOutcome.Written(there);
+			}
 		}
 		return contended(base.id(), cause);
 	}
@@ -244,14 +250,16 @@ final class OutageWrites {
 				if (found.status() != Status.DONE && !told) {
 					break;
 				}
-				put = (found.status() == Status.DONE) ? next : put;
-				found = endOld(base, expected, next.id(), keepFor(next), row);
-				Lookup copy = (found.status() == Status.DONE) ? new Lookup.Ended(next.id())
-						: this.redisCircuit.call(() -> this.redis.find(base.id()));
-				// Also if the tombstone was sent twice, since its answer was lost, or if
-				// others have told Redis of a commit that was in doubt.
-				boolean sentTwice = copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo());
-				if (sentTwice || (durable && !(copy instanceof Lookup.Hit))) {
+				SessionRecord placed = (found.status() == Status.DONE) ? next : put;
+				// It must not go while nobody can say whether the old id leads to it.
+				put = null;
+				Lookup copy = endOld(base, expected, next.id(), keepFor(next), row);
+				put = placed;
+				// Also if only the answer was lost, or if others have told Redis of a
+				// commit
+				// that was in doubt.
+				boolean given = copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo());
+				if (given || (durable && !(copy instanceof Lookup.Hit))) {
 					put = null;
 					kept(next.id(), (next.version() == SessionRecord.UNVERSIONED) ? token : "");
 					kept(base.id(), "");
@@ -275,10 +283,26 @@ final class OutageWrites {
 	}
 
 	/**
-	 * End the old copy. Where there is none, only if the row is as the request has read
-	 * it.
+	 * End the old copy.
+	 * @return what Redis has under the old id then
 	 */
-	private CopyOutcome endOld(SessionRecord base, SessionRecord expected, String newId, Duration keep, Lookup row) {
+	private Lookup endOld(SessionRecord base, SessionRecord expected, String newId, Duration keep, Lookup row) {
+		try {
+			if (tombstone(base, expected, newId, keep, row).status() == Status.DONE) {
+				return new Lookup.Ended(newId);
+			}
+		}
+		catch (TierUnavailableException ex) {
+			logger.debug("Whether session {} has ended in Redis is in doubt", SessionHash.of(base.id()), ex);
+		}
+		return this.redisCircuit.call(() -> this.redis.find(base.id()));
+	}
+
+	/**
+	 * Put a tombstone in place of the old copy. Where there is none, only if the row is
+	 * as the request has read it.
+	 */
+	private CopyOutcome tombstone(SessionRecord base, SessionRecord expected, String newId, Duration keep, Lookup row) {
 		CopyOutcome found = this.redisCircuit.call(() -> this.redis.endUnpersisted(base.id(), expected, newId, keep));
 		if (found.status() != Status.ABSENT || this.mode == Mode.SHADOW || row instanceof Lookup.Unavailable) {
 			return found;
@@ -343,7 +367,7 @@ final class OutageWrites {
 	/**
 	 * Let every node know that there are unpersisted copies, before there are.
 	 */
-	private void note() {
+	void note() {
 		this.redisCircuit.write(this::noteInRedis);
 	}
 
@@ -358,7 +382,8 @@ final class OutageWrites {
 	 * @param id the id
 	 * @param state the state of the session under that id, for want of a copy;
 	 * {@code null} if that is not known
-	 * @param copy the copy under an earlier id
+	 * @param copy the copy under an earlier id, without what the durable store has been
+	 * given before
 	 * @param change a later change that the state includes, or {@code null}
 	 * @return {@code false} if Redis has nothing under that id to keep it in
 	 * @throws RedisTierException if Redis failed
@@ -371,8 +396,7 @@ final class OutageWrites {
 			Lookup there = this.redis.find(now);
 			CopyOutcome found;
 			if (there instanceof Lookup.Hit hit) {
-				SessionRecord known = (state != null) ? hit.session().knowing(state.persisted()) : hit.session();
-				found = this.redis.replace(hit.session(), known.with(copy, change));
+				found = this.redis.replace(hit.session(), hit.session().with(copy, change));
 			}
 			else if (there instanceof Lookup.Ended ended && ended.movedTo() != null) {
 				now = ended.movedTo();

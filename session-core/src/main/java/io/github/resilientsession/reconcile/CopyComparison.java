@@ -99,6 +99,7 @@ final class CopyComparison {
 
 	/**
 	 * One session that cannot be persisted must not keep all others from being trusted.
+	 * It is looked at again: the note that its node has left is taken back after this.
 	 */
 	private boolean persist(String id) {
 		try {
@@ -110,6 +111,7 @@ final class CopyComparison {
 				throw ex;
 			}
 			logger.debug("Session {} could not be persisted", SessionHash.of(id), ex);
+			this.writePath.noteUnpersisted();
 			return false;
 		}
 	}

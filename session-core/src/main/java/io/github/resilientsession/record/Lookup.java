@@ -1,5 +1,7 @@
 package io.github.resilientsession.record;
 
+import java.util.Set;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,8 +30,18 @@ public sealed interface Lookup {
 	 *
 	 * @param movedTo the id that the session was given instead, as far as the tier knows;
 	 * {@code null} if it is over
+	 * @param persisted of a row, the tokens of the unpersisted writes that it had been
+	 * given
 	 */
-	record Ended(@Nullable String movedTo) implements Lookup {
+	record Ended(@Nullable String movedTo, Set<String> persisted) implements Lookup {
+
+		/**
+		 * Create the answer of a tier that knows of no tokens.
+		 * @param movedTo the id that the session was given instead, or {@code null}
+		 */
+		public Ended(@Nullable String movedTo) {
+			this(movedTo, Set.of());
+		}
 
 	}
 

@@ -179,7 +179,7 @@ public final class UnpersistedWrites {
 	 * @param later the change
 	 * @return what is left, and the tokens of writes of which nothing is
 	 */
-	UnpersistedWrites supersededBy(SessionChange later) {
+	public UnpersistedWrites supersededBy(SessionChange later) {
 		return NONE.with(later, LATER).over(this).without(Set.of(LATER));
 	}
 

@@ -23,6 +23,13 @@ final class Timeline {
 	private static final Duration PERSISTING = Duration.ofSeconds(2);
 
 	/**
+	 * How long it may take until another node persists what one has left behind that was
+	 * killed: its lease to compare the copies has to run out, and the others look every
+	 * few seconds.
+	 */
+	private static final Duration PERSISTING_FOR_ANOTHER = Duration.ofSeconds(25);
+
+	/**
 	 * Stands for every node.
 	 */
 	static final int ALL_NODES = -1;
@@ -154,13 +161,13 @@ final class Timeline {
 
 	/**
 	 * Whether an acknowledgement is one that the stated limit takes back: the node said
-	 * that only Redis has it, and Redis lost it before that node had the database back.
+	 * that only Redis has it, and Redis lost it before it was persisted.
 	 */
 	boolean isTakenBack(Ack ack) {
 		if (!ack.unpersisted()) {
 			return false;
 		}
-		long persisted = plus(databaseBack(ack), PERSISTING);
+		long persisted = persistedAt(ack);
 		return this.losses.stream()
 			.anyMatch((loss) -> loss.to >= ack.began() && loss.from <= persisted && ack.at() >= loss.writtenAfter);
 	}
@@ -174,7 +181,7 @@ final class Timeline {
 	boolean couldNotKnow(Ack ack, int node, boolean blind, long at) {
 		boolean other = node != ack.node() || this.crashes.stream()
 			.anyMatch((crash) -> crash.node == node && crash.at >= ack.began() && crash.at <= at);
-		return other && blind && ack.unpersisted() && at <= plus(databaseBack(ack), PERSISTING);
+		return other && blind && ack.unpersisted() && at <= persistedAt(ack);
 	}
 
 	/**
@@ -212,13 +219,27 @@ final class Timeline {
 							|| (other.unpersisted() && other.at() >= ack.read()) || couldNotTakeAlong(other, changes)));
 	}
 
-	private long databaseBack(Ack ack) {
-		long back = ack.at();
+	/**
+	 * When what only Redis had must have been persisted, by the node that wrote it or, if
+	 * that was killed before, by another.
+	 */
+	private long persistedAt(Ack ack) {
+		long persisted = plus(databaseBack(ack.at(), ack.node()), PERSISTING);
+		for (Crash crash : this.crashes) {
+			if (crash.node == ack.node() && crash.at >= ack.began() && crash.at <= persisted) {
+				return databaseBack(plus(crash.at, PERSISTING_FOR_ANOTHER), ALL_NODES);
+			}
+		}
+		return persisted;
+	}
+
+	private long databaseBack(long from, int node) {
+		long back = from;
 		boolean moved = true;
 		while (moved) {
 			moved = false;
 			for (Period period : this.databaseDown) {
-				if (period.concerns(ack.node()) && period.from <= back && period.to > back) {
+				if ((node == ALL_NODES || period.concerns(node)) && period.from <= back && period.to > back) {
 					back = period.to;
 					moved = true;
 				}
