@@ -88,30 +88,49 @@ final class Commits {
 	 * it was
 	 */
 	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
-		return commit(base, base.id(), null, change, pending);
+		return commit(base, base.id(), change, change, pending);
 	}
 
 	/**
 	 * Commit what only a copy has.
-	 * @param state a state with those writes as unpersisted ones: the copy, or, if that
-	 * is one under an earlier id, the latest state with them
-	 * @param copyId the id of the copy
-	 * @param later a change that the row includes and that wins over them, or
-	 * {@code null}
+	 * @param copy the copy
+	 * @param later a change that the row includes and that wins over it, or {@code null}
 	 * @return the commit, or {@code null} if the session had been ended
 	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
 	 * is to be merged
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
-	@Nullable Commit takeAlong(SessionRecord state, String copyId, @Nullable SessionChange later) {
-		return commit(state, copyId, later, SessionChange.none(state), false);
+	@Nullable Commit merge(SessionRecord copy, @Nullable SessionChange later) {
+		SessionChange nothing = SessionChange.none(copy);
+		return commit(copy, copy.id(), (later != null) ? later : nothing, nothing, false);
 	}
 
-	private @Nullable Commit commit(SessionRecord base, String copyId, @Nullable SessionChange included,
-			SessionChange change, boolean pending) {
+	/**
+	 * Commit what only the copy under an earlier id has.
+	 * @param state the latest state, with those writes as unpersisted ones
+	 * @param earlierId the id of the copy
+	 * @param change a later change that the state includes, or {@code null}; it is
+	 * committed once more, since others may have taken along what is earlier
+	 * @return the commit, or {@code null} if the session had been ended
+	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
+	 * is to be merged
+	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
+	 * it was
+	 */
+	@Nullable Commit takeAlong(SessionRecord state, String earlierId, @Nullable SessionChange change) {
+		SessionChange nothing = SessionChange.none(state);
+		SessionChange again = (change != null) ? change.then(nothing) : nothing;
+		return commit(state, earlierId, again, again, false);
+	}
+
+	/**
+	 * @param later what wins over what only the copy has
+	 * @param change what to commit with that: all of it, or nothing where the row has it
+	 */
+	private @Nullable Commit commit(SessionRecord base, String copyId, SessionChange later, SessionChange change,
+			boolean pending) {
 		SessionRecord current = base;
-		SessionChange later = (included != null) ? included.then(change) : change;
 		Carried carried = carried(base, copyId, current, later);
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
 		boolean onBase = true;

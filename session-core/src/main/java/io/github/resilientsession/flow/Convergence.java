@@ -142,7 +142,7 @@ public final class Convergence {
 	private @Nullable SessionRecord withUnpersisted(SessionRecord copy, SessionRecord target,
 			@Nullable SessionChange change) {
 		try {
-			Commit commit = this.commits.takeAlong(copy, copy.id(), change);
+			Commit commit = this.commits.merge(copy, change);
 			return (commit != null) ? commit.next() : null;
 		}
 		catch (TierUnavailableException ex) {

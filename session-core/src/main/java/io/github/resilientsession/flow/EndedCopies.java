@@ -133,15 +133,14 @@ public final class EndedCopies {
 		Lookup now;
 		try {
 			now = this.commits.follow(copy.id());
-			if (now instanceof Lookup.Ended ended && ended.movedTo() != null && !this.outage.keepMoved(ended.movedTo(),
-					null, copy.withoutPersisted(ended.persisted()), change)) {
+			if (now instanceof Lookup.Ended ended && ended.movedTo() != null
+					&& !this.outage.keepMoved(ended.movedTo(), null, ended.persisted(), copy, change)) {
 				// Durable meanwhile, or lost.
 				now = this.commits.follow(copy.id());
 			}
 		}
 		catch (TierUnavailableException ex) {
-			if (next == null
-					|| !this.outage.keepMoved(next.id(), next, copy.withoutPersisted(next.persisted()), change)) {
+			if (next == null || !this.outage.keepMoved(next.id(), next, next.persisted(), copy, change)) {
 				throw ex;
 			}
 			return;
@@ -152,15 +151,14 @@ public final class EndedCopies {
 	}
 
 	private void takeTo(SessionRecord now, SessionRecord copy, @Nullable SessionChange change) {
-		SessionRecord left = copy.withoutPersisted(now.persisted());
-		SessionRecord both = now.with(left, change);
+		SessionRecord both = now.with(copy, change);
 		if (both.unpersisted().isEmpty()) {
 			// Committed by another, who may not have got through to Redis since.
 			this.convergence.converge(now);
 			return;
 		}
 		if (this.redis.find(now.id()) instanceof Lookup.Ended ended && ended.movedTo() != null
-				&& this.outage.keepMoved(ended.movedTo(), null, left, change)) {
+				&& this.outage.keepMoved(ended.movedTo(), null, now.persisted(), copy, change)) {
 			return;
 		}
 		try {
@@ -173,7 +171,7 @@ public final class EndedCopies {
 			}
 		}
 		catch (TierUnavailableException ex) {
-			if (!this.outage.keepMoved(now.id(), now, left, change)) {
+			if (!this.outage.keepMoved(now.id(), now, now.persisted(), copy, change)) {
 				throw ex;
 			}
 		}

@@ -367,7 +367,7 @@ final class OutageWrites {
 	/**
 	 * Let every node know that there are unpersisted copies, before there are.
 	 */
-	void note() {
+	private void note() {
 		this.redisCircuit.write(this::noteInRedis);
 	}
 
@@ -382,21 +382,23 @@ final class OutageWrites {
 	 * @param id the id
 	 * @param state the state of the session under that id, for want of a copy;
 	 * {@code null} if that is not known
-	 * @param copy the copy under an earlier id, without what the durable store has been
-	 * given before
+	 * @param persisted the tokens of what the durable store has been given, as far as is
+	 * known
+	 * @param copy the copy under an earlier id
 	 * @param change a later change that the state includes, or {@code null}
 	 * @return {@code false} if Redis has nothing under that id to keep it in
 	 * @throws RedisTierException if Redis failed
 	 * @throws TierUnavailableException if others kept changing the copy there
 	 */
-	boolean keepMoved(String id, @Nullable SessionRecord state, SessionRecord copy, @Nullable SessionChange change) {
+	boolean keepMoved(String id, @Nullable SessionRecord state, Set<String> persisted, SessionRecord copy,
+			@Nullable SessionChange change) {
 		noteInRedis();
 		String now = id;
 		for (int attempt = 0; attempt < MAX_MOVES; attempt++) {
 			Lookup there = this.redis.find(now);
 			CopyOutcome found;
 			if (there instanceof Lookup.Hit hit) {
-				found = this.redis.replace(hit.session(), hit.session().with(copy, change));
+				found = this.redis.replace(hit.session(), hit.session().knowing(persisted).with(copy, change));
 			}
 			else if (there instanceof Lookup.Ended ended && ended.movedTo() != null) {
 				now = ended.movedTo();

@@ -213,14 +213,6 @@ public final class WritePath {
 	}
 
 	/**
-	 * Let every node know that there are copies which have yet to be persisted.
-	 * @throws TierUnavailableException if Redis failed
-	 */
-	public void noteUnpersisted() {
-		this.outage.note();
-	}
-
-	/**
 	 * Let the durable store know what only Redis has of a session.
 	 * @param id the session's id
 	 * @throws TierUnavailableException if one of the stores failed again

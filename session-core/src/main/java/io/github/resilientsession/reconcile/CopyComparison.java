@@ -60,24 +60,27 @@ final class CopyComparison {
 	/**
 	 * Compare copies with their rows.
 	 * @param ids the ids of sessions of which there are copies
-	 * @return how many differed
+	 * @return what came of it
 	 * @throws TierUnavailableException if a tier failed: some may still differ
 	 */
-	long compare(List<String> ids) {
+	Compared compare(List<String> ids) {
 		// Copies first: what is written meanwhile can only look older than its row.
 		Map<String, CopyState> copies = this.redisCircuit.call(() -> this.redis.states(ids));
 		Map<String, RowVersion> rows = this.durableCircuit.call(() -> this.durable.versions(copies.keySet()));
 		List<PendingRow> ended = new ArrayList<>();
 		List<String> older = new ArrayList<>();
 		long repaired = 0;
+		boolean complete = true;
 		for (Map.Entry<String, CopyState> entry : copies.entrySet()) {
 			String id = entry.getKey();
 			CopyState copy = entry.getValue();
 			RowVersion row = rows.get(id);
 			if (copy.unpersisted()) {
-				if (!persist(id) && row != null) {
+				boolean persisted = persist(id);
+				if (!persisted && row != null) {
 					older.add(id);
 				}
+				complete &= persisted;
 				repaired++;
 			}
 			else if (!copy.isTombstone()) {
@@ -94,12 +97,11 @@ final class CopyComparison {
 		}
 		this.redisCircuit.write(() -> this.endedCopies.endAll(ended));
 		converge(older);
-		return repaired + ended.size() + older.size();
+		return new Compared(repaired + ended.size() + older.size(), complete);
 	}
 
 	/**
 	 * One session that cannot be persisted must not keep all others from being trusted.
-	 * It is looked at again: the note that its node has left is taken back after this.
 	 */
 	private boolean persist(String id) {
 		try {
@@ -111,7 +113,6 @@ final class CopyComparison {
 				throw ex;
 			}
 			logger.debug("Session {} could not be persisted", SessionHash.of(id), ex);
-			this.writePath.noteUnpersisted();
 			return false;
 		}
 	}
@@ -160,6 +161,16 @@ final class CopyComparison {
 				});
 			}
 		});
+	}
+
+	/**
+	 * What came of a comparison.
+	 *
+	 * @param differed how many differed
+	 * @param complete whether all unpersisted ones could be persisted
+	 */
+	record Compared(long differed, boolean complete) {
+
 	}
 
 }

@@ -2,6 +2,7 @@ package io.github.resilientsession.reconcile;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.UUID;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -45,6 +46,12 @@ public final class Resync implements AutoCloseable {
 	 * writing them, and sessions to put back, while another node may be doing that.
 	 */
 	private static final Duration NOTE_INTERVAL = Duration.ofSeconds(5);
+
+	/**
+	 * How much longer than a comparison to wait until the next, while there are copies
+	 * that cannot be persisted.
+	 */
+	private static final int WAIT_FACTOR = 10;
 
 	/**
 	 * Longer than a node takes from noting that it will write an unpersisted copy until
@@ -99,6 +106,8 @@ public final class Resync implements AutoCloseable {
 	private final Clock clock;
 
 	private final BackgroundThread thread;
+
+	private Duration noteInterval = NOTE_INTERVAL;
 
 	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
 
@@ -160,8 +169,9 @@ public final class Resync implements AutoCloseable {
 		}
 		boolean lost = !this.redis.heartbeat().agreed();
 		String note = this.redis.heartbeat().unpersistedNote();
-		boolean noted = !note.isEmpty() && hasPassed(this.lastNoteRun);
-		boolean interrupted = !this.redis.heartbeat().refillNote().isEmpty() && hasPassed(this.lastRefill);
+		boolean noted = !note.isEmpty() && hasPassed(this.noteInterval, this.lastNoteRun);
+		boolean interrupted = !this.redis.heartbeat().refillNote().isEmpty()
+				&& hasPassed(NOTE_INTERVAL, this.lastRefill);
 		if (!lost && !noted && !interrupted) {
 			return;
 		}
@@ -189,20 +199,43 @@ public final class Resync implements AutoCloseable {
 		}
 	}
 
-	private static boolean hasPassed(long since) {
-		return System.nanoTime() - since >= NOTE_INTERVAL.toNanos();
+	private static boolean hasPassed(Duration duration, long since) {
+		return System.nanoTime() - since >= duration.toNanos();
 	}
 
 	private void compare(String left, String note, boolean sure, boolean lost) throws InterruptedException {
 		this.lastNoteRun = System.nanoTime();
 		// Before anything is looked at: what Redis is then may be another.
 		Heartbeat.Basis basis = basis();
-		compareAll(Position.of(left, basis, note, this.clock.millis()));
-		if (sure) {
+		Position from = Position.of(left, basis, note, this.clock.millis());
+		boolean complete = compareAll(from);
+		this.noteInterval = complete ? NOTE_INTERVAL : waitAfter(System.nanoTime() - this.lastNoteRun);
+		// Where a node has died half-way, nobody knows whether its part was complete.
+		if (complete && sure && from.cursor().equals(CopyPage.START)) {
 			this.redisCircuit.write(() -> this.redis.heartbeat().forgetUnpersisted(note));
+		}
+		else if (!complete && note.isEmpty()) {
+			noteUnpersisted();
 		}
 		if (lost && this.redisCircuit.call(() -> this.redis.heartbeat().agree(basis, this.clock.millis()))) {
 			this.agreed.run();
+		}
+	}
+
+	private static Duration waitAfter(long nanos) {
+		Duration wait = Duration.ofNanos(nanos).multipliedBy(WAIT_FACTOR);
+		return (wait.compareTo(NOTE_INTERVAL) > 0) ? wait : NOTE_INTERVAL;
+	}
+
+	/**
+	 * Let the copies be looked at again, also by another node.
+	 */
+	private void noteUnpersisted() {
+		try {
+			this.redisCircuit.write(() -> this.redis.heartbeat().noteUnpersisted(UUID.randomUUID().toString()));
+		}
+		catch (TierUnavailableException ex) {
+			logger.debug("Redis has no room to note that there are copies to be persisted", ex);
 		}
 	}
 
@@ -218,9 +251,13 @@ public final class Resync implements AutoCloseable {
 		return System.nanoTime() - this.lastNoteSeen > NOTE_AGE.toNanos();
 	}
 
-	private void compareAll(Position from) throws InterruptedException {
+	/**
+	 * @return whether all unpersisted copies could be persisted
+	 */
+	private boolean compareAll(Position from) throws InterruptedException {
 		this.progress = new Progress(true, 0, 0, 0);
 		String cursor = from.cursor();
+		boolean complete = true;
 		do {
 			giveWay();
 			if (!basis().equals(from.basis())) {
@@ -229,9 +266,12 @@ public final class Resync implements AutoCloseable {
 			}
 			String at = cursor;
 			CopyPage page = this.redisCircuit.call(() -> this.redis.scan(at, KEYS));
-			long repaired = page.ids().isEmpty() ? 0 : this.comparison.compare(page.ids());
+			if (!page.ids().isEmpty()) {
+				CopyComparison.Compared compared = this.comparison.compare(page.ids());
+				complete &= compared.complete();
+				this.progress = this.progress.plusCompared(page.ids().size(), compared.differed());
+			}
 			cursor = page.cursor();
-			this.progress = this.progress.plusCompared(page.ids().size(), repaired);
 			renew(from.at(cursor, this.clock.millis()).text());
 			pause(page.ids().size());
 		}
@@ -240,6 +280,7 @@ public final class Resync implements AutoCloseable {
 			logger.info("Compared {} copies in Redis with the durable store; {} were older and have been replaced.",
 					this.progress.compared(), this.progress.repaired());
 		}
+		return complete;
 	}
 
 	private Heartbeat.Basis basis() {

@@ -148,15 +148,6 @@ public record SessionRecord(String id, long version, Instant creationTime, Insta
 	}
 
 	/**
-	 * The same copy without what the durable store has been given before.
-	 * @param tokens the tokens of those writes
-	 * @return a record that differs in its unpersisted writes only
-	 */
-	public SessionRecord withoutPersisted(Collection<String> tokens) {
-		return with(this.version, this.lastAccessedTime, this.unpersisted.without(tokens));
-	}
-
-	/**
 	 * The same copy without what a later change has replaced.
 	 * @param later the change, which is no unpersisted one
 	 * @return a record that differs in its unpersisted writes only, and still has the
