@@ -875,6 +875,33 @@ class RaceTests {
 	}
 
 	@Test
+	void changeOfIdInAnOutage_inTheMiddleOfWhichRedisIsLost_hasWhatOthersHaveCommitted() {
+		String id = this.other.create("a", "0");
+		ResilientSession moving = this.slow.find(id);
+		this.other.set(id, "a", "1");
+		byte[] old = dump(id);
+		String newId = moving.changeSessionId();
+		try (Fault full = refuseWrites()) {
+			this.wire.delay(Duration.ofMillis(20));
+			CompletableFuture<byte[]> first = CompletableFuture.supplyAsync(() -> {
+				awaitSoon(() -> this.redis.<Long>call((commands) -> commands.exists(key(newId))) == 1);
+				return dump(newId);
+			});
+			after(2, () -> {
+				throw new IllegalStateException("The row cannot be read either");
+			});
+			this.slow.repository.save(moving);
+			assertThat(this.between.get()).isNull();
+			this.wire.heal();
+			restore(newId, first.join());
+			restore(id, old);
+		}
+		awaitRow(newId);
+		this.redis.flushAll();
+		assertThat(this.other.get(newId, "a")).isEqualTo("1");
+	}
+
+	@Test
 	void writeThatTheRowWasGiven_doesNotComeAgainWithTheOldCopy_afterAChangeOfIdInAnOutage() {
 		String id = this.other.create("a", "0");
 		byte[] copy;

@@ -235,7 +235,10 @@ final class OutageWrites {
 		}
 		// If the commit was only in doubt, the session has the new id already.
 		Lookup moved = (row instanceof Lookup.Ended) ? this.rows.apply(change.id()) : row;
-		SessionRecord there = base;
+		// Others may have written since the request has read it, and should Redis be lost
+		// half-way, the new copy may stay as it is put first.
+		SessionRecord there = (this.redisCircuit.call(() -> this.redis.find(base.id())) instanceof Lookup.Hit hit)
+				? hit.session() : base;
 		SessionRecord put = null;
 		String token = this.tokens.get();
 		try {
