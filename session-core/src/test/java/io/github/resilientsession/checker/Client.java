@@ -112,17 +112,19 @@ final class Client {
 		session.setLastAccessedTime(this.cluster.clock(node).instant());
 		return call(life, "write " + register.name() + "=" + value, node, Limits.WRITE,
 				(repository) -> repository.save(session), (ack) -> {
+					Ack written = new Ack(value, node, this.lastRead, ack.began(), ack.at(), ack.unpersisted(),
+							ack.blind());
 					if (life.wasEnding(ack.at())) {
 						// Dropped, perhaps: whoever ends a session ends what others do
 						// with it.
 						this.figures.count("acknowledged while the session ended");
+						register.perhapsDropped(written);
 					}
 					else {
 						if (!ack.unpersisted()) {
 							life.persisted(ack);
 						}
-						register.acknowledged(new Ack(value, node, this.lastRead, ack.began(), ack.at(),
-								ack.unpersisted(), ack.blind()));
+						register.acknowledged(written);
 					}
 				});
 	}

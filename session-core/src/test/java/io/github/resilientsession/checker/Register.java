@@ -75,6 +75,14 @@ final class Register {
 	}
 
 	/**
+	 * An acknowledgement that is not expected, since the session was ending, or its id
+	 * being changed.
+	 */
+	synchronized void perhapsDropped(Ack ack) {
+		remember(List.of(ack));
+	}
+
+	/**
 	 * Acknowledgements that a read which began at a time should have seen, but did not.
 	 * Of two writers, one overwrites the other for certain only if it began after the
 	 * other was acknowledged; a value that was never acknowledged may come at any time.
@@ -116,7 +124,11 @@ final class Register {
 	 */
 	synchronized void forget(List<Ack> judged) {
 		this.acks.removeAll(judged);
-		this.forgotten.addAll(judged);
+		remember(judged);
+	}
+
+	private void remember(List<Ack> unexpected) {
+		this.forgotten.addAll(unexpected);
 		while (this.forgotten.size() > REMEMBERED) {
 			this.forgotten.removeFirst();
 		}
