@@ -149,9 +149,8 @@ public final class Convergence {
 			SessionRecord earlier = (change != null) ? copy.supersededBy(change) : copy;
 			SessionRecord latest = target;
 			if (this.commits.read(target.id()) instanceof Lookup.Hit row) {
-				// A state that was made from a copy does not know what the row was given;
-				// and
-				// a newer row may have been given just this.
+				// A state that was made from a copy does not know what the row was given,
+				// and a newer row may have been given just this.
 				latest = (row.session().version() > target.version()) ? row.session()
 						: target.knowing(row.session().persisted());
 			}

@@ -185,8 +185,7 @@ final class OutageWrites {
 			Lookup copy = this.redisCircuit.call(() -> this.redis.find(base.id()));
 			there = (copy instanceof Lookup.Hit hit) ? hit.session() : base;
 			if (there.unpersisted().tokens().contains(token)) {
-				// It was sent twice, since its answer was lost. Others may have written
-				// since.
+				// It was made; only its last access came after the write of another.
 				kept(there.id(), token);
 				return new WriteOutcome.Written(there);
 			}
@@ -259,8 +258,7 @@ final class OutageWrites {
 				Lookup copy = endOld(base, expected, next.id(), keepFor(next), row);
 				put = placed;
 				// Also if only the answer was lost, or if others have told Redis of a
-				// commit
-				// that was in doubt.
+				// commit that was in doubt.
 				boolean given = copy instanceof Lookup.Ended ended && next.id().equals(ended.movedTo());
 				if (given || (durable && !(copy instanceof Lookup.Hit))) {
 					put = null;
