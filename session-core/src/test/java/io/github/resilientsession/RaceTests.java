@@ -5,6 +5,8 @@ import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -596,6 +598,32 @@ class RaceTests {
 	}
 
 	@Test
+	void copyThatComesBack_whileTheDatabaseIsGoneForAMoment_doesNotBringBackWhatTheRowWasGiven() {
+		String id = this.other.create("a", "0");
+		keep(this.other, id, "a", "1");
+		byte[] copy = dump(id);
+		await().until(() -> this.other.unpersisted().isEmpty());
+		this.other.set(id, "a", "2");
+		try (Wire database = Wire.to(this.postgres.host(), this.postgres.port());
+				SessionNode node = SessionNode.on(this.redis, this.url)
+					.database(database)
+					.dataSource(AfterStatement::new)
+					.start()) {
+			ResilientSession late = node.find(id);
+			late.setAttribute("b", "1");
+			after(1, () -> {
+				restore(id, copy);
+				database.cut();
+			});
+			node.repository.save(late);
+			assertThat(this.between.get()).isNull();
+			assertThat(this.other.get(id, "a")).isEqualTo("2");
+			assertThat(this.other.get(id, "b")).isEqualTo("1");
+			database.heal();
+		}
+	}
+
+	@Test
 	void writeThatOnlyTheCopyHad_isNotBroughtBack_overOneOfANodeWithoutRedis() {
 		String id = this.other.create("a", "0");
 		AtomicReference<Fault> again = new AtomicReference<>();
@@ -950,6 +978,22 @@ class RaceTests {
 			this.between.set(() -> assertThat(this.other.get(id, "b")).isEqualTo("1"));
 			assertThat(this.slow.get(id, "b")).isEqualTo("1");
 			assertThat(this.between.get()).isNull();
+		}
+	}
+
+	@Test
+	void readOfASuspectCopy_thatIsOlderThanItsRow_seesTheLastAccessThatOnlyTheCopyHas() {
+		try (SessionNode touching = notReconciling()) {
+			keepFromComparing();
+			this.redis.call((commands) -> commands.hset("spring:session:agreed", "incarnation", "another"));
+			await().until(() -> !this.slow.trustsRedis());
+			String id = touching.create("a", "0");
+			Instant access = Instant.now().plusSeconds(5).truncatedTo(ChronoUnit.MILLIS);
+			ResilientSession session = touching.find(id);
+			session.setLastAccessedTime(access);
+			touching.repository.save(session);
+			commitElsewhere(id);
+			assertThat(this.slow.find(id).getLastAccessedTime()).isEqualTo(access);
 		}
 	}
 

@@ -9,6 +9,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -167,10 +168,11 @@ public final class DurableTier implements AutoCloseable {
 	 * @param persistedWrites what names the writes merged in that were made without the
 	 * database, with a space between two, or {@code null} if there are none more than the
 	 * row names; at most 2048 characters
-	 * @return whether the session was of that version
+	 * @return the tokens that the row names afterwards, or empty if the session was not
+	 * of that version
 	 */
-	public boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
-			boolean redisPending, @Nullable String persistedWrites) {
+	public Optional<Set<String>> update(SessionRecord next, long expectedVersion,
+			SessionChange.@Nullable Principal principal, boolean redisPending, @Nullable String persistedWrites) {
 		return this.rows.update(next, expectedVersion, principal, redisPending, persistedWrites);
 	}
 
@@ -184,9 +186,10 @@ public final class DurableTier implements AutoCloseable {
 	 * @param persistedWrites what names the writes merged in that were made without the
 	 * database, or {@code null} if there are none more than the old row names; at most
 	 * 2048 characters
-	 * @return whether the old row was active and of that version
+	 * @return the tokens that the new row names, or empty if the old row was not active
+	 * and of that version
 	 */
-	public boolean changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
+	public Optional<Set<String>> changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
 			@Nullable String persistedWrites) {
 		return this.rows.changeId(oldId, expectedVersion, next, this.clock.instant(), redisPending, persistedWrites);
 	}

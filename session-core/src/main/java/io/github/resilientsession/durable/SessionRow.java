@@ -174,7 +174,11 @@ class SessionRow {
 	 * The tokens of the unpersisted writes that it was given.
 	 */
 	Set<String> persisted() {
-		return Set.copyOf(Arrays.asList(StringUtils.tokenizeToStringArray(this.persistedWrites, " ")));
+		return tokens(this.persistedWrites);
+	}
+
+	static Set<String> tokens(@Nullable String persistedWrites) {
+		return Set.copyOf(Arrays.asList(StringUtils.tokenizeToStringArray(persistedWrites, " ")));
 	}
 
 	SessionRecord toRecord() {

@@ -10,8 +10,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -50,10 +52,6 @@ final class SessionRows {
 			+ "persisted_writes = right(concat_ws(' ', persisted_writes, cast(? as varchar)), 2048)%s "
 			+ "where session_id = ? and version = ? and state = 0";
 
-	private static final String UPDATE_KEEPING_PRINCIPAL = UPDATE.formatted("");
-
-	private static final String UPDATE_WITH_PRINCIPAL = UPDATE.formatted(", principal_name = ?");
-
 	/**
 	 * A stale copy in Redis can live as long as the session could have. The row must be
 	 * there for as long, to say that it ended.
@@ -63,8 +61,6 @@ final class SessionRows {
 			+ "expires_at = greatest(expires_at, "
 			+ BUCKET.formatted("? + max_inactive_seconds * 1000 + " + SessionRow.KEPT_AFTER_END.toMillis())
 			+ ") where session_id = ? and state = 0";
-
-	private static final String END_OF_VERSION = END + " and version = ?";
 
 	private static final String EXPIRE = "update resilient_session set state = 1, version = version + 1, "
 			+ "principal_name = null, attributes = ?, expires_at = ? "
@@ -82,11 +78,17 @@ final class SessionRows {
 
 	private final DurableSettings settings;
 
+	private final String updateKeepingPrincipal;
+
+	private final String updateWithPrincipal;
+
 	private final String insert;
 
 	private final String insertKeeping;
 
 	private final String end;
+
+	private final String endOfVersion;
 
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
@@ -94,7 +96,14 @@ final class SessionRows {
 		this.insert = insert("?");
 		this.insertKeeping = insert("right(concat_ws(' ', (select persisted_writes from resilient_session "
 				+ "where session_id = ?), cast(? as varchar)), 2048)");
+		this.updateKeepingPrincipal = returningTokens(UPDATE.formatted(""));
+		this.updateWithPrincipal = returningTokens(UPDATE.formatted(", principal_name = ?"));
 		this.end = settings.platform().returning("version", END);
+		this.endOfVersion = returningTokens(END + " and version = ?");
+	}
+
+	private String returningTokens(String update) {
+		return this.settings.platform().returning("persisted_writes", update);
 	}
 
 	private String insert(String persistedWrites) {
@@ -187,9 +196,13 @@ final class SessionRows {
 		statement.setBoolean(10, redisPending);
 	}
 
-	boolean update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
+	/**
+	 * @return the tokens that the row has afterwards, or empty if it was not of that
+	 * version
+	 */
+	Optional<Set<String>> update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
 			boolean redisPending, @Nullable String persistedWrites) {
-		String sql = (principal != null) ? UPDATE_WITH_PRINCIPAL : UPDATE_KEEPING_PRINCIPAL;
+		String sql = (principal != null) ? this.updateWithPrincipal : this.updateKeepingPrincipal;
 		return this.statements.execute("update", sql, (statement) -> {
 			Duration interval = next.maxInactiveInterval();
 			int i = 1;
@@ -206,8 +219,14 @@ final class SessionRows {
 			}
 			statement.setString(i++, next.id());
 			statement.setLong(i, expectedVersion);
-			return statement.executeUpdate() == 1;
+			return tokens(statement);
 		});
+	}
+
+	private static Optional<Set<String>> tokens(PreparedStatement returningTokens) throws SQLException {
+		try (ResultSet row = returningTokens.executeQuery()) {
+			return row.next() ? Optional.of(SessionRow.tokens(row.getString(1))) : Optional.empty();
+		}
 	}
 
 	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
@@ -225,23 +244,34 @@ final class SessionRows {
 
 	/**
 	 * End one row and insert another, both or none.
+	 * @return the tokens that the new row has, or empty if the old one was not of that
+	 * version
 	 */
-	boolean changeId(String oldId, long expectedVersion, SessionRecord next, Instant now, boolean redisPending,
-			@Nullable String persistedWrites) {
-		return both(END_OF_VERSION, (end) -> {
-			end.setBytes(1, NO_ATTRIBUTES);
-			end.setBoolean(2, redisPending);
-			end.setString(3, next.id());
-			end.setLong(4, now.toEpochMilli());
-			end.setString(5, oldId);
-			end.setLong(6, expectedVersion);
-			return end.executeUpdate() == 1;
-		}, this.insertKeeping, (insert) -> {
-			setActive(insert, next, redisPending);
-			insert.setString(11, oldId);
-			insert.setString(12, persistedWrites);
-			insert.setString(13, null);
-			return Statements.inserted(insert);
+	Optional<Set<String>> changeId(String oldId, long expectedVersion, SessionRecord next, Instant now,
+			boolean redisPending, @Nullable String persistedWrites) {
+		return both((connection) -> {
+			Optional<Set<String>> earlier;
+			try (PreparedStatement end = connection.prepareStatement(this.endOfVersion)) {
+				end.setBytes(1, NO_ATTRIBUTES);
+				end.setBoolean(2, redisPending);
+				end.setString(3, next.id());
+				end.setLong(4, now.toEpochMilli());
+				end.setString(5, oldId);
+				end.setLong(6, expectedVersion);
+				earlier = tokens(end);
+			}
+			if (earlier.isEmpty()) {
+				return earlier;
+			}
+			try (PreparedStatement insert = connection.prepareStatement(this.insertKeeping)) {
+				setActive(insert, next, redisPending);
+				insert.setString(11, oldId);
+				insert.setString(12, persistedWrites);
+				insert.setString(13, null);
+				Set<String> tokens = new HashSet<>(earlier.get());
+				tokens.addAll(SessionRow.tokens(persistedWrites));
+				return Statements.inserted(insert) ? Optional.of(tokens) : Optional.empty();
+			}
 		});
 	}
 
@@ -250,32 +280,36 @@ final class SessionRows {
 	 */
 	boolean insertChanged(String oldId, Duration keep, SessionRecord next, Instant now, boolean redisPending,
 			@Nullable String persistedWrites) {
-		return both(this.insert, (end) -> {
-			setEnded(end, oldId, next.id(), now, keep, redisPending);
-			return Statements.inserted(end);
-		}, this.insert, (insert) -> {
-			setActive(insert, next, redisPending);
-			insert.setString(11, persistedWrites);
-			insert.setString(12, null);
-			return Statements.inserted(insert);
-		});
+		return both((connection) -> {
+			try (PreparedStatement end = connection.prepareStatement(this.insert);
+					PreparedStatement active = connection.prepareStatement(this.insert)) {
+				setEnded(end, oldId, next.id(), now, keep, redisPending);
+				setActive(active, next, redisPending);
+				active.setString(11, persistedWrites);
+				active.setString(12, null);
+				boolean done = Statements.inserted(end) && Statements.inserted(active);
+				return done ? Optional.of(true) : Optional.empty();
+			}
+		}).isPresent();
 	}
 
-	private boolean both(String firstSql, Statements.Work<Boolean> first, String secondSql,
-			Statements.Work<Boolean> second) {
+	/**
+	 * Do two things in one transaction.
+	 * @param work does both, and returns nothing if one could not be done
+	 */
+	private <T> Optional<T> both(TwoStatements<T> work) {
 		try (Connection connection = this.statements.connection()) {
 			connection.setAutoCommit(false);
-			try (PreparedStatement one = connection.prepareStatement(firstSql);
-					PreparedStatement other = connection.prepareStatement(secondSql)) {
-				boolean changed = first.with(one) && second.with(other);
-				if (changed) {
+			try {
+				Optional<T> done = work.on(connection);
+				if (done.isPresent()) {
 					connection.commit();
 				}
 				else {
 					connection.rollback();
 				}
 				connection.setAutoCommit(true);
-				return changed;
+				return done;
 			}
 			catch (SQLException | RuntimeException ex) {
 				rollback(connection, ex);
@@ -336,6 +370,16 @@ final class SessionRows {
 			.filter((i) -> changed[i] != 0)
 			.mapToObj((i) -> touches.get(i).id())
 			.collect(Collectors.toSet());
+	}
+
+	/**
+	 * Two statements that only make sense together.
+	 */
+	@FunctionalInterface
+	private interface TwoStatements<T> {
+
+		Optional<T> on(Connection connection) throws SQLException;
+
 	}
 
 	/**

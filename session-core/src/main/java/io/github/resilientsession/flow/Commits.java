@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -150,8 +151,9 @@ final class Commits {
 			SessionChange whole = carried.change().then(inStore ? change : later);
 			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
-			if (write(current, inStore, next, whole, pending, tokens)) {
-				return new Commit(next, onBase);
+			Optional<Set<String>> persisted = write(current, inStore, next, whole, pending, tokens);
+			if (persisted.isPresent()) {
+				return new Commit(next.knowing(persisted.get()), onBase);
 			}
 			onBase = false;
 			pause(attempt);
@@ -287,16 +289,22 @@ final class Commits {
 		}
 	}
 
-	private boolean write(SessionRecord current, boolean inStore, SessionRecord next, SessionChange change,
-			boolean pending, List<String> persisted) {
+	/**
+	 * @return what the row has been given by then, which a state that was made from a
+	 * copy does not know; empty if it was not written
+	 */
+	private Optional<Set<String>> write(SessionRecord current, boolean inStore, SessionRecord next,
+			SessionChange change, boolean pending, List<String> persisted) {
 		String tokens = persisted.isEmpty() ? null : String.join(" ", persisted);
 		return this.circuit.call(() -> {
 			boolean moved = !current.id().equals(next.id());
 			if (!inStore) {
 				// With an ended row of the old id, or a slower request would store the
 				// session under it.
-				return moved ? this.durable.insertChanged(current.id(), this.maxSessionLife, next, pending, tokens)
+				boolean inserted = moved
+						? this.durable.insertChanged(current.id(), this.maxSessionLife, next, pending, tokens)
 						: this.durable.insert(next, pending, tokens);
+				return inserted ? Optional.of(Set.copyOf(persisted)) : Optional.empty();
 			}
 			if (moved) {
 				return this.durable.changeId(current.id(), current.version(), next, pending, tokens);
@@ -308,7 +316,7 @@ final class Commits {
 	/**
 	 * A durable commit.
 	 *
-	 * @param next the state after it
+	 * @param next the state after it, which knows all that its row was given
 	 * @param onBase whether it was made on the state that the request started from, so
 	 * that the change alone brings an equal copy to this state
 	 */

@@ -148,11 +148,10 @@ public final class Convergence {
 		catch (TierUnavailableException ex) {
 			SessionRecord earlier = (change != null) ? copy.supersededBy(change) : copy;
 			SessionRecord latest = target;
-			if (this.commits.read(target.id()) instanceof Lookup.Hit row) {
-				// A state that was made from a copy does not know what the row was given,
-				// and a newer row may have been given just this.
-				latest = (row.session().version() > target.version()) ? row.session()
-						: target.knowing(row.session().persisted());
+			if (this.commits.read(target.id()) instanceof Lookup.Hit row
+					&& row.session().version() > target.version()) {
+				// It may have been given just this.
+				latest = row.session();
 			}
 			return latest.with(earlier, null);
 		}

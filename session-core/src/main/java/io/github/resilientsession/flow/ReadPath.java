@@ -144,7 +144,8 @@ public final class ReadPath {
 	private Lookup compare(SessionRecord copy, Lookup row) {
 		if (row instanceof Lookup.Hit hit) {
 			this.listener.onRedisHit();
-			return (copy.version() >= hit.session().version()) ? new Lookup.Hit(copy) : converged(copy, hit);
+			return (copy.version() >= hit.session().version()) ? new Lookup.Hit(copy)
+					: converged(copy, hit.session().accessedAt(copy.lastAccessedTime()));
 		}
 		if (row instanceof Lookup.Unavailable) {
 			// In a Redis that is new, nothing is old that the durable store never knew.
@@ -156,7 +157,7 @@ public final class ReadPath {
 			return new Lookup.Hit(copy);
 		}
 		if (row instanceof Lookup.Expired expired && !copy.unpersisted().isEmpty()) {
-			return converged(copy, new Lookup.Hit(expired.session()));
+			return converged(copy, expired.session().accessedAt(copy.lastAccessedTime()));
 		}
 		boolean known = copy.version() != SessionRecord.UNVERSIONED && copy.unpersisted().isEmpty();
 		if (row instanceof Lookup.Miss && !known) {
@@ -176,20 +177,21 @@ public final class ReadPath {
 
 	/**
 	 * The copy is older than the row. What only the copy has is merged with the row.
+	 * @param row the row, with the copy's last access where that is later
 	 */
-	private Lookup converged(SessionRecord copy, Lookup.Hit row) {
+	private Lookup converged(SessionRecord copy, SessionRecord row) {
 		try {
-			SessionRecord state = this.redisCircuit.call(() -> this.convergence.converge(row.session()));
-			boolean merged = state.version() > row.session().version() || !state.unpersisted().isEmpty();
+			SessionRecord state = this.redisCircuit.call(() -> this.convergence.converge(row));
+			boolean merged = state.version() > row.version() || !state.unpersisted().isEmpty();
 			if (!merged && !copy.unpersisted().isEmpty()) {
 				// Another request has merged it just now: Redis has what came of that.
 				Lookup newer = this.redisCircuit.call(() -> this.redis.find(copy.id()));
-				return (newer instanceof Lookup.Miss) ? row : newer;
+				return (newer instanceof Lookup.Miss) ? new Lookup.Hit(row) : newer;
 			}
 			return new Lookup.Hit(state);
 		}
 		catch (TierUnavailableException ex) {
-			return copy.unpersisted().isEmpty() ? row : new Lookup.Unavailable(ex);
+			return copy.unpersisted().isEmpty() ? new Lookup.Hit(row) : new Lookup.Unavailable(ex);
 		}
 	}
 

@@ -53,7 +53,8 @@ abstract class DurableTierContract extends TierContractTests {
 			@Override
 			public boolean change(SessionRecord base, SessionChange change) {
 				SessionRecord next = change.applyTo(base);
-				return DurableTierContract.this.durable.update(next, base.version(), change.principal(), false, null);
+				return DurableTierContract.this.durable.update(next, base.version(), change.principal(), false, null)
+					.isPresent();
 			}
 
 			@Override

@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
@@ -174,9 +175,10 @@ abstract class DurableTierTests {
 			String name = "writer" + i;
 			writers.add(() -> {
 				start.await();
-				return this.tier.update(
-						new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), 1,
-						null, false, null);
+				return this.tier
+					.update(new SessionRecord("s", 2, NOW, NOW, HALF_AN_HOUR, null, Map.of(name, new byte[] { 1 })), 1,
+							null, false, null)
+					.isPresent();
 			});
 		}
 		assertThat(inParallel(writers)).containsOnlyOnce(true);
@@ -235,7 +237,7 @@ abstract class DurableTierTests {
 	@Test
 	void changeId_endsTheOldRowAndInsertsTheNewOne() {
 		this.tier.insert(session("old", 1), false, null);
-		assertThat(this.tier.changeId("old", 1, session("new", 2), true, null)).isTrue();
+		assertThat(this.tier.changeId("old", 1, session("new", 2), true, null)).isPresent();
 		assertThat(load("old")).isInstanceOf(Lookup.Ended.class);
 		assertThat(hit("new").version()).isEqualTo(2);
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactlyInAnyOrder("old", "new");
@@ -245,7 +247,7 @@ abstract class DurableTierTests {
 	void changeId_ofAnotherVersion_changesNothing() {
 		this.tier.insert(session("old", 1), false, null);
 		this.tier.update(session("old", 2), 1, null, false, null);
-		assertThat(this.tier.changeId("old", 1, session("new", 2), false, null)).isFalse();
+		assertThat(this.tier.changeId("old", 1, session("new", 2), false, null)).isEmpty();
 		assertThat(hit("old").version()).isEqualTo(2);
 		assertThat(load("new")).isInstanceOf(Lookup.Miss.class);
 	}
@@ -254,7 +256,7 @@ abstract class DurableTierTests {
 	void changeId_toAnIdThatExists_changesNothing() {
 		this.tier.insert(session("old", 1), false, null);
 		this.tier.insert(session("taken", 7), false, null);
-		assertThat(this.tier.changeId("old", 1, session("taken", 2), false, null)).isFalse();
+		assertThat(this.tier.changeId("old", 1, session("taken", 2), false, null)).isEmpty();
 		assertThat(hit("old").version()).isEqualTo(1);
 		assertThat(hit("taken").version()).isEqualTo(7);
 	}
@@ -282,14 +284,14 @@ abstract class DurableTierTests {
 	void persistedWrites_areRemembered_theLastOnesIfThereAreTooMany() {
 		this.tier.insert(session("s", 1), false, null);
 		assertThat(hit("s").persisted()).isEmpty();
-		this.tier.update(session("s", 2), 1, null, false, "a");
-		this.tier.update(session("s", 3), 2, null, false, null);
+		assertThat(this.tier.update(session("s", 2), 1, null, false, "a")).contains(Set.of("a"));
+		assertThat(this.tier.update(session("s", 3), 2, null, false, null)).contains(Set.of("a"));
 		assertThat(hit("s").persisted()).containsExactly("a");
 		this.tier.update(session("s", 4), 3, new Principal("alice"), false, "b a");
 		assertThat(hit("s").persisted()).containsExactlyInAnyOrder("a", "b");
 		this.tier.changeId("s", 4, session("t", 5), false, null);
 		assertThat(hit("t").persisted()).containsExactlyInAnyOrder("a", "b");
-		this.tier.changeId("t", 5, session("u", 6), false, "c d");
+		assertThat(this.tier.changeId("t", 5, session("u", 6), false, "c d")).contains(Set.of("a", "b", "c", "d"));
 		assertThat(hit("u").persisted()).containsExactlyInAnyOrder("a", "b", "c", "d");
 		this.tier.update(session("u", 7), 6, null, false, "e".repeat(2_046));
 		assertThat(hit("u").persisted()).containsExactlyInAnyOrder("d", "e".repeat(2_046));
@@ -516,7 +518,7 @@ abstract class DurableTierTests {
 	@Test
 	void settled_ofAnOlderVersion_keepsTheMark() {
 		this.tier.insert(session("s", 1), true, null);
-		assertThat(this.tier.update(session("s", 2), 1, null, false, null)).isTrue();
+		assertThat(this.tier.update(session("s", 2), 1, null, false, null)).isPresent();
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 1, null, true)))).isEmpty();
 		assertThat(this.tier.pending("", 10)).extracting(PendingRow::version).containsExactly(2L);
 		assertThat(this.tier.settled(List.of(new PendingRow("s", 2, null, true)))).containsExactly("s");
@@ -680,7 +682,7 @@ abstract class DurableTierTests {
 		assertThatExceptionOfType(SchemaVersionException.class).isThrownBy(this.tier::checkSchema)
 			.satisfies((ex) -> carryOut(ex.action()));
 		this.tier.checkSchema();
-		assertThat(this.tier.changeId("s", 1, session("t", 2), false, null)).isTrue();
+		assertThat(this.tier.changeId("s", 1, session("t", 2), false, null)).isPresent();
 		assertThat(this.tier.loadForMerge("s")).isEqualTo(new Lookup.Ended("t"));
 	}
 
