@@ -30,12 +30,14 @@ class CheckerTests {
 	}
 
 	/**
-	 * All that nodes without a protection are put under below.
+	 * All that nodes without a protection are put under below, and a fault that the other
+	 * one prevents: it has to be injected all the same.
 	 */
 	static Stream<Arguments> nodesWithAllProtections_haveNoViolation() {
 		return Stream.of(Arguments.of(cutOffFromRedis(), 150, 10), Arguments.of(cutOffFromRedisAndCrashed(), 2_000, 20),
 				Arguments.of(flushesAndSlowNode(), 150, 50), Arguments.of(oldSnapshot(), 150, 50),
-				Arguments.of(databaseKilled(), 3_000, 40));
+				Arguments.of(databaseKilled(), 3_000, 40),
+				Arguments.of(List.of(incident(FaultKind.REDIS_HUNG, FaultKind.REDIS_REPLY_CUT, 1_500)), 400, 8));
 	}
 
 	@Test

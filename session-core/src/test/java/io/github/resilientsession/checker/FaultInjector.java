@@ -16,6 +16,11 @@ final class FaultInjector {
 	 */
 	private static final Duration HEALING_TRIES = Duration.ofSeconds(10);
 
+	/**
+	 * Longer than a node leaves a Redis alone that comes and goes.
+	 */
+	private static final Duration ALONE = Duration.ofSeconds(5);
+
 	static final String DEALT = "fault dealt: ";
 
 	static final String INJECTED = "fault injected: ";
@@ -37,16 +42,28 @@ final class FaultInjector {
 	 */
 	void run(Incident incident) throws InterruptedException {
 		CountDownLatch over = new CountDownLatch(1);
-		Active first = new Active(incident.first(), incident.firstNode(), incident, incident.duration(), over);
+		Active first = new Active(incident.first(), incident.firstNode(), incident.number(), incident.duration(), over);
 		first.start();
 		over.await(incident.secondAfter().toMillis(), TimeUnit.MILLISECONDS);
 		Duration rest = incident.duration().minus(incident.secondAfter());
-		Active second = new Active(incident.second(), incident.secondNode(), incident, rest, over);
+		Active second = new Active(incident.second(), incident.secondNode(), incident.number(), rest, over);
 		second.start();
 		over.await(rest.toMillis(), TimeUnit.MILLISECONDS);
 		over.countDown();
 		second.heal();
 		first.heal();
+	}
+
+	/**
+	 * Inject one fault, wait, and heal it.
+	 */
+	void runAlone(FaultKind kind) throws InterruptedException {
+		CountDownLatch over = new CountDownLatch(1);
+		Active only = new Active(kind, 0, 0, ALONE, over);
+		only.start();
+		over.await(ALONE.toMillis(), TimeUnit.MILLISECONDS);
+		over.countDown();
+		only.heal();
 	}
 
 	/**
@@ -64,11 +81,11 @@ final class FaultInjector {
 
 		private final List<Timeline.Period> ofDatabase = new ArrayList<>();
 
-		private Active(FaultKind kind, int node, Incident incident, Duration duration, CountDownLatch over) {
+		private Active(FaultKind kind, int node, int number, Duration duration, CountDownLatch over) {
 			super("fault-" + kind);
 			this.kind = kind;
 			this.over = over;
-			this.fault = fault(kind, node, incident, duration);
+			this.fault = fault(kind, node, number, duration);
 			this.period = FaultInjector.this.timeline.fault(kind.struckNode(node));
 			FaultInjector.this.figures.count(DEALT + kind);
 			int struck = kind.strikesOneNode() ? node : Timeline.ALL_NODES;
@@ -89,11 +106,11 @@ final class FaultInjector {
 			throw new IllegalStateException("A kind of fault that nobody can inject");
 		}
 
-		private Fault fault(FaultKind kind, int node, Incident incident, Duration duration) {
+		private Fault fault(FaultKind kind, int node, int number, Duration duration) {
 			FaultInjector injector = FaultInjector.this;
 			return firstOf(new RedisFaults(injector.cluster, injector.timeline).of(kind, duration),
 					new DatabaseFaults(injector.cluster).of(kind),
-					new NodeFaults(injector.cluster).of(kind, node, incident.number() % 2 == 0));
+					new NodeFaults(injector.cluster).of(kind, node, number % 2 == 0));
 		}
 
 		@Override
