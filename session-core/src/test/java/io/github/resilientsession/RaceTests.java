@@ -66,10 +66,11 @@ class RaceTests {
 	void start() {
 		this.slow = SessionNode.on(this.redis, this.url)
 			.redis(this.wire)
+			.notPuttingBack()
 			.listener(new AfterLoad())
 			.dataSource(AfterStatement::new)
 			.start();
-		this.other = SessionNode.on(this.redis, this.url).start();
+		this.other = SessionNode.on(this.redis, this.url).notPuttingBack().start();
 	}
 
 	@AfterEach
@@ -1001,7 +1002,7 @@ class RaceTests {
 	 * A node that persists and settles nothing in the background.
 	 */
 	private SessionNode notReconciling() {
-		return SessionNode.on(this.redis, this.url).reconcileInterval(Duration.ofHours(1)).start();
+		return SessionNode.on(this.redis, this.url).notPuttingBack().reconcileInterval(Duration.ofHours(1)).start();
 	}
 
 	private Fault refuseWrites() {

@@ -299,6 +299,14 @@ public final class SessionNode implements AutoCloseable {
 		}
 
 		/**
+		 * Leave what Redis has lost to the reads that miss it: all of the memory is
+		 * headroom.
+		 */
+		public Options notPuttingBack() {
+			return resync(new ResyncSettings(5_000, 1));
+		}
+
+		/**
 		 * How often touches are flushed, and what is pending or unpersisted is settled.
 		 */
 		public Options reconcileInterval(Duration interval) {
