@@ -71,6 +71,7 @@ class StampedeTests {
 		}
 		this.redis.flushAll();
 		StatementCount queries = this.postgres.countStatements(LOAD);
+		long start = System.nanoTime();
 		try (ConnectionWatch watch = this.postgres.watchConnections(SessionNode.APPLICATION_NAME)) {
 			List<Object> numbers = atOnce(ids, (id) -> this.node.get(id, "number"));
 			for (int i = 0; i < ids.size(); i++) {
@@ -79,7 +80,10 @@ class StampedeTests {
 			assertThat(watch.peakActive()).isPositive().isLessThanOrEqualTo(SessionNode.MAX_CONCURRENT_LOADS);
 			assertThat(watch.peak()).isLessThanOrEqualTo(8);
 		}
-		assertThat(queries.count()).isPositive().isLessThanOrEqualTo(2_000 / 20);
+		long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+		// Half a batch each, or one in 20 ms where the machine is slow to ask; those that
+		// come alone at the beginning do not wait.
+		assertThat(queries.count()).isPositive().isLessThanOrEqualTo(2_000 / 50 + took / 20 + 20);
 		// On a small machine 2,000 threads may keep each other from seeing Redis's answer
 		// in time.
 		assertThat(this.node.events.of("lostByRedis") + this.node.events.of("redisUnavailable")).isEqualTo(2_000);
