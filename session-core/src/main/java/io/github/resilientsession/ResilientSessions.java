@@ -263,11 +263,12 @@ public final class ResilientSessions implements AutoCloseable {
 
 	/**
 	 * Whether sessions may be expired: Redis must be there and believed, and the database
-	 * must have been there for so long that no node keeps touches in its memory.
+	 * must have been there for so long that no node keeps touches in its memory. Not
+	 * while this node is being closed.
 	 */
 	private boolean mayExpire() {
-		return this.mode == Mode.ACTIVE && !this.redisCircuit.isOpen() && !this.redis.trust().state().suspect()
-				&& this.durableCircuit.isClosedFor(this.touchesFlushed);
+		return !this.closed.get() && this.mode == Mode.ACTIVE && !this.redisCircuit.isOpen()
+				&& !this.redis.trust().state().suspect() && this.durableCircuit.isClosedFor(this.touchesFlushed);
 	}
 
 	private void publishExpired(SessionRecord session) {

@@ -1,6 +1,12 @@
 package io.github.resilientsession;
 
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.testsupport.Fault;
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -156,6 +162,56 @@ class DatabaseFaultTests {
 			assertThat(this.node.durableIsCutOff()).isFalse();
 		}
 		worksAgain(other);
+	}
+
+	@Test
+	void rowLockedForLong_leavesNoStatementBehind_norKeepsOtherWritesFromBeingPersisted() {
+		List<String> locked = this.client.login(this.node, 2);
+		List<String> others = this.client.login(this.node, 4);
+		try (Fault one = lockRow(locked.get(0)); Fault another = lockRow(locked.get(1))) {
+			this.client.write(this.node, locked.get(0));
+			this.client.write(this.node, locked.get(1));
+			this.wire.cut();
+			others.forEach((id) -> this.client.write(this.node, id));
+			assertThat(this.node.unpersisted()).containsAll(others);
+			this.wire.heal();
+			await().atMost(Duration.ofSeconds(15))
+				.untilAsserted(() -> assertThat(this.node.unpersisted()).containsExactlyInAnyOrderElementsOf(locked));
+			// They are tried again and again.
+			await().during(Duration.ofSeconds(4))
+				.atMost(Duration.ofSeconds(12))
+				.until(() -> this.postgres
+					.queryForLong("select count(*) from pg_stat_activity where wait_event_type = 'Lock'") <= 1);
+			assertThat(this.node.durableIsCutOff()).isFalse();
+		}
+		worksAgain(others.get(0));
+	}
+
+	@Test
+	void savesOfALockedRow_doNotCutOffTheDatabase() throws Exception {
+		String locked = this.client.login(this.node);
+		String other = this.client.login(this.node);
+		ExecutorService threads = Executors.newFixedThreadPool(6);
+		try (Fault lock = lockRow(locked)) {
+			List<Future<?>> saves = new ArrayList<>();
+			for (int i = 0; i < 6; i++) {
+				String name = "parallel" + i;
+				saves.add(threads.submit(() -> this.node.set(locked, name, "1")));
+			}
+			for (Future<?> save : saves) {
+				save.get(20, TimeUnit.SECONDS);
+			}
+			assertThat(this.node.durableIsCutOff()).isFalse();
+			this.client.write(this.node, other);
+			assertThat(this.node.unpersisted()).containsExactly(locked);
+		}
+		finally {
+			threads.shutdownNow();
+		}
+		worksAgain(other);
+		for (int i = 0; i < 6; i++) {
+			assertThat(this.node.get(locked, "parallel" + i)).isEqualTo("1");
+		}
 	}
 
 	@Test

@@ -11,6 +11,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import org.springframework.session.MapSession;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -102,6 +104,26 @@ class MixedNodesTests {
 			await().atMost(Duration.ofSeconds(20)).until(() -> strict.unpersisted().isEmpty());
 		}
 		assertThat(column("max_inactive_seconds", id)).isEqualTo(STRICT.toSeconds());
+	}
+
+	@Test
+	void endInAnOutage_byAStricterNode_staysAsLongAsTheRowMayLive() {
+		String id = this.node.create("a", "0");
+		String shortened = this.node.create("a", "0");
+		try (SessionNode strict = strict()) {
+			this.postgres.kill();
+			ResilientSession session = this.node.find(shortened);
+			session.setMaxInactiveInterval(Duration.ofMinutes(1));
+			this.node.repository.save(session);
+			this.node.repository.deleteById(shortened);
+			strict.repository.deleteById(id);
+			Duration life = MapSession.DEFAULT_MAX_INACTIVE_INTERVAL;
+			assertThat(Duration.ofMillis(this.redis.pttl(key(id)))).isGreaterThan(life);
+			assertThat(Duration.ofMillis(this.redis.pttl(key(shortened)))).isGreaterThan(life);
+			this.postgres.restart();
+			await().atMost(Duration.ofSeconds(20)).until(() -> strict.unpersisted().isEmpty());
+		}
+		assertThat(this.node.repository.findById(id)).isNull();
 	}
 
 	@Test

@@ -126,6 +126,28 @@ class OutageTests {
 	}
 
 	@Test
+	void endAndChangeOfId_whoseTombstonesRedisLoses_areDurableAllTheSame() {
+		String ended = this.node.create("a", "0");
+		String moved = this.node.create("a", "0");
+		this.postgres.kill();
+		this.node.repository.deleteById(ended);
+		ResilientSession moving = this.node.find(moved);
+		String newId = moving.changeSessionId();
+		this.node.repository.save(moving);
+		this.redis
+			.call((commands) -> commands.del("spring:session:sessions:" + ended, "spring:session:sessions:" + moved));
+		this.postgres.restart();
+		durable();
+		assertThat(this.node.repository.findById(ended)).isNull();
+		assertThat(this.node.repository.findById(moved)).isNull();
+		assertThat(this.node.get(newId, "a")).isEqualTo("0");
+		assertThat(this.postgres.queryForLong(PostgresServer.database(this.url),
+				"select count(*) from resilient_session where state = 1 and session_id in ('%s', '%s')".formatted(ended,
+						moved)))
+			.isEqualTo(2);
+	}
+
+	@Test
 	void writesThatWerePersisted_doNotOverwriteLaterOnes_whenTheirCopyComesBack() {
 		String id = this.node.create("a", "0");
 		this.postgres.kill();

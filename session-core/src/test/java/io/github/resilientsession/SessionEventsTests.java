@@ -111,24 +111,7 @@ class SessionEventsTests {
 		for (int round = 0; round < 10; round++) {
 			String id = this.node.create("cart", "apple");
 			this.events.clear();
-			CyclicBarrier start = new CyclicBarrier(4);
-			ExecutorService executor = Executors.newFixedThreadPool(4);
-			try {
-				List<Future<?>> ends = new ArrayList<>();
-				for (SessionNode each : List.of(this.node, this.other, this.node, this.other)) {
-					ends.add(executor.submit(() -> {
-						start.await();
-						each.repository.deleteById(id);
-						return null;
-					}));
-				}
-				for (Future<?> end : ends) {
-					end.get();
-				}
-			}
-			finally {
-				executor.shutdownNow();
-			}
+			endOnAllNodesAtOnce(id);
 			assertThat(this.events).singleElement()
 				.satisfies((event) -> assertThat(event).isInstanceOf(SessionDeletedEvent.class)
 					.extracting(AbstractSessionEvent::getSessionId)
@@ -138,6 +121,51 @@ class SessionEventsTests {
 		this.events.clear();
 		this.other.repository.deleteById(id);
 		assertEvent(SessionDeletedEvent.class, id, "apple");
+	}
+
+	private void endOnAllNodesAtOnce(String id) throws Exception {
+		CyclicBarrier start = new CyclicBarrier(4);
+		ExecutorService executor = Executors.newFixedThreadPool(4);
+		try {
+			List<Future<?>> ends = new ArrayList<>();
+			for (SessionNode each : List.of(this.node, this.other, this.node, this.other)) {
+				ends.add(executor.submit(() -> {
+					start.await();
+					each.repository.deleteById(id);
+					return null;
+				}));
+			}
+			for (Future<?> end : ends) {
+				end.get();
+			}
+		}
+		finally {
+			executor.shutdownNow();
+		}
+	}
+
+	@Test
+	void deleted_whileTheDatabaseIsDown_isPublishedOnce_howeverManyEndTheSession() throws Exception {
+		List<String> ids = new ArrayList<>();
+		for (int round = 0; round < 10; round++) {
+			ids.add(this.node.create("cart", "apple"));
+		}
+		this.events.clear();
+		this.postgres.kill();
+		try {
+			for (String id : ids) {
+				endOnAllNodesAtOnce(id);
+			}
+			assertThat(this.events).hasSize(ids.size())
+				.extracting(AbstractSessionEvent::getSessionId)
+				.hasSameElementsAs(ids);
+		}
+		finally {
+			this.postgres.restart();
+		}
+		await().atMost(Duration.ofSeconds(20))
+			.until(() -> this.node.unpersisted().isEmpty() && this.other.unpersisted().isEmpty());
+		assertThat(this.events).hasSize(ids.size());
 	}
 
 	@Test

@@ -89,6 +89,7 @@ public final class SessionNode implements AutoCloseable {
 		config.setValidationTimeout(500);
 		config.setInitializationFailTimeout(-1);
 		Platform platform = Platform.fromUrl(options.jdbcUrl);
+		config.setConnectionInitSql(platform.connectionInitSql(DURABLE_TIME_LIMIT));
 		if (platform == Platform.POSTGRESQL) {
 			config.addDataSourceProperty("ApplicationName", options.name);
 		}

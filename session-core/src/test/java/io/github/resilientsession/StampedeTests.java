@@ -80,10 +80,7 @@ class StampedeTests {
 			assertThat(watch.peakActive()).isPositive().isLessThanOrEqualTo(SessionNode.MAX_CONCURRENT_LOADS);
 			assertThat(watch.peak()).isLessThanOrEqualTo(8);
 		}
-		long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-		// Half a batch each, or one in 20 ms where the machine is slow to ask; those that
-		// come alone at the beginning do not wait.
-		assertThat(queries.count()).isPositive().isLessThanOrEqualTo(2_000 / 50 + took / 20 + 20);
+		assertThat(queries.count()).isPositive().isLessThanOrEqualTo(mostQueries(2_000, start));
 		// On a small machine 2,000 threads may keep each other from seeing Redis's answer
 		// in time.
 		assertThat(this.node.events.of("lostByRedis") + this.node.events.of("redisUnavailable")).isEqualTo(2_000);
@@ -129,8 +126,12 @@ class StampedeTests {
 			reads.add(id);
 		}
 		assertThat(atOnce(reads, (each) -> this.node.get(each, "a"))).containsOnly("1").hasSize(500);
-		assertThat(queries.count()).isEqualTo(1);
-		assertThat(this.node.events.of("sessionsLoaded")).isEqualTo(1);
+		// Whoever does not see Redis's answer in time does not know whether the load is
+		// new
+		// enough.
+		long alone = this.node.events.of("redisUnavailable");
+		assertThat(queries.count()).isBetween(1L, 1 + alone);
+		assertThat(this.node.events.of("sessionsLoaded")).isBetween(1L, 1 + alone);
 	}
 
 	@Test
@@ -147,12 +148,21 @@ class StampedeTests {
 			assertThat(this.node.get(one, "a")).isEqualTo("1");
 		}
 		assertThat(queries.count()).isEqualTo(1);
+		long start = System.nanoTime();
 		assertThat(atOnce(ids, (id) -> this.node.get(id, "a"))).containsOnly("1").hasSize(200);
 		long compared = queries.count();
-		assertThat(compared).isBetween(2L, 1L + 200 / 20);
+		assertThat(compared).isBetween(2L, 1 + mostQueries(200, start));
 		ids.forEach((id) -> assertThat(this.node.get(id, "a")).isEqualTo("1"));
 		assertThat(queries.count()).isEqualTo(compared);
 		assertThat(this.node.trustsRedis()).isFalse();
+	}
+
+	/**
+	 * Half a batch each, or one in 20 ms where the machine is slow to ask; those that
+	 * come alone at the beginning do not wait.
+	 */
+	private static long mostQueries(int sessions, long start) {
+		return sessions / 50 + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 20 + 20;
 	}
 
 	private static <T, R> List<R> atOnce(List<T> items, java.util.function.Function<T, R> work) throws Exception {

@@ -460,7 +460,7 @@ public final class DurableTier implements AutoCloseable {
 		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
 			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
 				String state = sql.getSQLState();
-				return state.matches("(22|23|25|42|55).*|53100");
+				return state.matches("(22|23|25|42|55).*|53100|HYT00");
 			}
 		}
 		return false;

@@ -2,6 +2,7 @@ package io.github.resilientsession.durable;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Locale;
 
 import javax.sql.DataSource;
@@ -14,12 +15,14 @@ public enum Platform {
 	/**
 	 * H2, 2.3 or later.
 	 */
-	H2("H2", "2.3.232", "insert into %s (%s) values (%s)", "select %1$s from final table (%2$s)"),
+	H2("H2", "2.3.232", "insert into %s (%s) values (%s)", "select %1$s from final table (%2$s)",
+			"set lock_timeout %d"),
 
 	/**
 	 * PostgreSQL, 13 or later.
 	 */
-	POSTGRESQL("PostgreSQL", "13.0", "insert into %s (%s) values (%s) on conflict do nothing", "%2$s returning %1$s");
+	POSTGRESQL("PostgreSQL", "13.0", "insert into %s (%s) values (%s) on conflict do nothing", "%2$s returning %1$s",
+			"set lock_timeout = %d");
 
 	private final String productName;
 
@@ -29,11 +32,14 @@ public enum Platform {
 
 	private final String returning;
 
-	Platform(String productName, String productVersion, String insert, String returning) {
+	private final String lockTimeout;
+
+	Platform(String productName, String productVersion, String insert, String returning, String lockTimeout) {
 		this.productName = productName;
 		this.productVersion = productVersion;
 		this.insert = insert;
 		this.returning = returning;
+		this.lockTimeout = lockTimeout;
 	}
 
 	/**
@@ -75,6 +81,18 @@ public enum Platform {
 			throw new IllegalStateException("The database for sessions does not answer, so its kind is not known. Set "
 					+ "resilient-session.durable.platform to start without it.", ex);
 		}
+	}
+
+	/**
+	 * The statement that a pool executes on each new connection, so that the database
+	 * gives up waiting for a lock before its client does. Without it, whoever holds a
+	 * lock for long leaves behind, at the database, each statement that has waited for
+	 * it.
+	 * @param timeLimit how long a statement may take
+	 * @return the statement
+	 */
+	public String connectionInitSql(Duration timeLimit) {
+		return this.lockTimeout.formatted(timeLimit.toMillis() / 2);
 	}
 
 	private static IllegalArgumentException unsupported(String what) {

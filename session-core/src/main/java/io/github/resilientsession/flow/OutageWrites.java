@@ -72,11 +72,7 @@ final class OutageWrites {
 
 	private volatile long lastFailure = System.nanoTime() - RECENT.toNanos();
 
-	/**
-	 * The token of the last write of this node by session; empty for a session that only
-	 * others have written.
-	 */
-	private final Map<String, String> backlog = new ConcurrentHashMap<>();
+	private final Map<String, Kept> backlog = new ConcurrentHashMap<>();
 
 	OutageWrites(RedisTier redis, TierCircuit redisCircuit, OutageSettings settings, Mode mode,
 			Function<String, Lookup> rows, Supplier<String> tokens, SessionStoreListener listener) {
@@ -105,18 +101,17 @@ final class OutageWrites {
 
 	/**
 	 * What this node remembers to persist of a session.
-	 * @return the token of this node's last write, empty if it has made none
 	 */
-	String token(String id) {
-		return this.backlog.getOrDefault(id, "");
+	Kept kept(String id) {
+		return this.backlog.getOrDefault(id, Kept.BY_OTHERS);
 	}
 
 	/**
 	 * A session was persisted, unless it has been written since.
-	 * @param token what {@link #token(String)} was before
+	 * @param kept what {@link #kept(String)} was before
 	 */
-	void persisted(String id, String token) {
-		this.backlog.remove(id, token);
+	void persisted(String id, Kept kept) {
+		this.backlog.remove(id, kept);
 	}
 
 	/**
@@ -263,7 +258,7 @@ final class OutageWrites {
 				if (given || (durable && !(copy instanceof Lookup.Hit))) {
 					put = null;
 					kept(next.id(), (next.version() == SessionRecord.UNVERSIONED) ? token : "");
-					kept(base.id(), "");
+					kept(base.id(), Kept.end(next.id()));
 					return new WriteOutcome.Written(next);
 				}
 				if (copy instanceof Lookup.Ended || (copy instanceof Lookup.Miss && this.mode == Mode.SHADOW)) {
@@ -355,14 +350,21 @@ final class OutageWrites {
 			throw cause;
 		}
 		note();
-		Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
-		if (copy instanceof Lookup.Ended) {
-			return false;
+		for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			Lookup copy = this.redisCircuit.call(() -> this.redis.find(id));
+			if (copy instanceof Lookup.Ended) {
+				return false;
+			}
+			SessionRecord living = (copy instanceof Lookup.Hit hit) ? hit.session() : null;
+			Duration keep = (living != null) ? keepFor(living) : this.settings.maxSessionLife();
+			// Of two who end it at once only one has ended the living copy.
+			Status found = this.redisCircuit.call(() -> this.redis.endUnpersisted(id, living, null, keep)).status();
+			if (found == Status.DONE) {
+				kept(id, Kept.end(null));
+				return living != null;
+			}
 		}
-		Duration keep = (copy instanceof Lookup.Hit hit) ? keepFor(hit.session()) : this.settings.maxSessionLife();
-		this.redisCircuit.call(() -> this.redis.endUnpersisted(id, null, null, keep));
-		kept(id, "");
-		return copy instanceof Lookup.Hit;
+		throw new TierUnavailableException("The copy of session " + SessionHash.of(id) + " kept changing", cause);
 	}
 
 	/**
@@ -438,13 +440,21 @@ final class OutageWrites {
 	 * @param token of this node's last write, empty if it has made none
 	 */
 	void remember(String id, String token) {
+		remember(id, new Kept(token, false, null));
+	}
+
+	private void remember(String id, Kept kept) {
 		if (this.backlog.size() < CAPACITY) {
-			this.backlog.merge(id, token, (one, other) -> other.isEmpty() ? one : other);
+			this.backlog.merge(id, kept, Kept::then);
 		}
 	}
 
 	private void kept(String id, String token) {
-		remember(id, token);
+		kept(id, new Kept(token, false, null));
+	}
+
+	private void kept(String id, Kept kept) {
+		remember(id, kept);
 		this.listener.onUnpersisted();
 	}
 
@@ -454,11 +464,13 @@ final class OutageWrites {
 	}
 
 	/**
-	 * As long as the row may live, and as long as it takes to be sure of that.
+	 * As long as the row may live, and as long as it takes to be sure of that. The row
+	 * may have a longer interval than a copy that was written since.
 	 */
 	private Duration keepFor(SessionRecord session) {
 		Duration life = session.maxInactiveInterval().multipliedBy(2).plus(RedisTier.TOMBSTONE_TTL);
-		return (life.compareTo(this.settings.maxSessionLife()) < 0) ? life : this.settings.maxSessionLife();
+		boolean asLong = session.unpersisted().isEmpty() || life.compareTo(this.settings.maxSessionLife()) > 0;
+		return asLong ? life : this.settings.maxSessionLife();
 	}
 
 	/**
@@ -467,6 +479,34 @@ final class OutageWrites {
 	static boolean isNew(SessionRecord base) {
 		return base.version() == SessionRecord.UNVERSIONED && base.attributes().isEmpty()
 				&& base.unpersisted().isEmpty();
+	}
+
+	/**
+	 * What this node has kept in Redis of a session.
+	 *
+	 * @param token of its last write, empty if only others have written
+	 * @param ended whether it has ended the session, or its id: then that is durable in
+	 * the end, whatever becomes of the tombstone
+	 * @param movedTo the id that the session was given instead, if any
+	 */
+	record Kept(String token, boolean ended, @Nullable String movedTo) {
+
+		static final Kept BY_OTHERS = new Kept("", false, null);
+
+		static Kept end(@Nullable String movedTo) {
+			return new Kept("", true, movedTo);
+		}
+
+		/**
+		 * This, and what was kept later.
+		 */
+		Kept then(Kept later) {
+			if (this.ended) {
+				return this;
+			}
+			return (later.ended || !later.token.isEmpty()) ? later : this;
+		}
+
 	}
 
 }

@@ -19,6 +19,7 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -218,15 +219,18 @@ public final class WritePath {
 	 * @throws TierUnavailableException if one of the stores failed again
 	 */
 	public void persist(String id) {
-		String token = this.outage.token(id);
-		persist(id, token, this.redisCircuit.call(() -> this.redis.find(id)));
-		this.outage.persisted(id, token);
+		OutageWrites.Kept kept = this.outage.kept(id);
+		persist(id, kept, this.redisCircuit.call(() -> this.redis.find(id)));
+		this.outage.persisted(id, kept);
 	}
 
-	private void persist(String id, String token, Lookup copy) {
+	private void persist(String id, OutageWrites.Kept kept, Lookup copy) {
 		if (copy instanceof Lookup.Ended ended) {
-			tellRedisOfEnd(id, this.durableCircuit
-				.call(() -> this.durable.end(id, ended.movedTo(), false, this.outage.maxSessionLife())), false);
+			tellRedisOfEnd(id, persistEnd(id, ended.movedTo()), false);
+		}
+		else if (kept.ended()) {
+			// The tombstone is gone, be it that Redis has lost it.
+			endCopy(id, persistEnd(id, kept.movedTo()).orElse(1), false);
 		}
 		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
 			SessionRecord base = hit.session();
@@ -239,11 +243,15 @@ public final class WritePath {
 				tellRedisOf(commit, base, nothing, false);
 			}
 		}
-		else if (copy instanceof Lookup.Miss && !token.isEmpty() && !isPersisted(id, token)) {
+		else if (copy instanceof Lookup.Miss && !kept.token().isEmpty() && !isPersisted(id, kept.token())) {
 			logger.warn("Redis has lost session {} before the database was back: what was written in between is gone.",
 					SessionHash.of(id));
 			this.listener.onUnpersistedLost();
 		}
+	}
+
+	private OptionalLong persistEnd(String id, @Nullable String movedTo) {
+		return this.durableCircuit.call(() -> this.durable.end(id, movedTo, false, this.outage.maxSessionLife()));
 	}
 
 	private boolean isPersisted(String id, String token) {

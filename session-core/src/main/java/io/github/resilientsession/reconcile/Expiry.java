@@ -50,7 +50,7 @@ public final class Expiry {
 	/**
 	 * So that a pass ends, whatever there is to do; what is left is for the next one.
 	 */
-	private static final int MAX_PAGES = 20;
+	private static final Duration MAX_PASS = Duration.ofSeconds(20);
 
 	private static final Logger logger = LoggerFactory.getLogger(Expiry.class);
 
@@ -112,7 +112,8 @@ public final class Expiry {
 	}
 
 	private void expirePages() {
-		for (int page = 0; page < MAX_PAGES && mayGoOn(); page++) {
+		long end = System.nanoTime() + MAX_PASS.toNanos();
+		while (System.nanoTime() - end < 0 && mayGoOn()) {
 			Instant now = now();
 			List<SessionRecord> found = this.durableCircuit.call(() -> this.durable.findExpired(now, PAGE));
 			if (found.isEmpty() || !expire(found, now) || found.size() < PAGE) {
@@ -165,7 +166,8 @@ public final class Expiry {
 
 	private void purgePages() {
 		Instant now = now();
-		for (int page = 0; page < MAX_PAGES && mayGoOn(); page++) {
+		long end = System.nanoTime() + MAX_PASS.toNanos();
+		while (System.nanoTime() - end < 0 && mayGoOn()) {
 			if (this.durableCircuit.call(() -> this.durable.purge(now, PAGE)) < PAGE) {
 				return;
 			}

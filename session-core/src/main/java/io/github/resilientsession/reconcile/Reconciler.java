@@ -14,7 +14,12 @@ public final class Reconciler implements AutoCloseable {
 	/**
 	 * How long one pass of persisting may hold up the other work.
 	 */
-	private static final Duration PASS = Duration.ofSeconds(5);
+	private static final Duration PASS = Duration.ofSeconds(1);
+
+	/**
+	 * How long the last pass may take.
+	 */
+	private static final Duration LAST_PASS = Duration.ofSeconds(5);
 
 	private final TouchFlusher touches;
 
@@ -62,23 +67,23 @@ public final class Reconciler implements AutoCloseable {
 	}
 
 	private void run() {
-		long deadline = System.nanoTime() + PASS.toNanos();
-		flush(deadline);
+		flushTouches(System.nanoTime() + PASS.toNanos());
 		if (!this.redisCircuit.isOpen()) {
 			attempt(this.settleFailures, this.settle);
 		}
 		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
 			attempt(this.rebuildFailures, this.rebuilds::check);
 		}
+		persist(System.nanoTime() + PASS.toNanos());
 	}
 
-	/**
-	 * Make durable what is not yet.
-	 */
-	private void flush(long deadline) {
+	private void flushTouches(long deadline) {
 		if (!this.durableCircuit.isOpen()) {
 			attempt(this.touchFailures, () -> this.touches.flush(deadline));
 		}
+	}
+
+	private void persist(long deadline) {
 		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
 			attempt(this.persistFailures, () -> this.unpersisted.persist(deadline));
 		}
@@ -97,12 +102,15 @@ public final class Reconciler implements AutoCloseable {
 
 	/**
 	 * Stop the thread and make durable what is not yet. Takes no longer than three times
-	 * the length of a pass and what the last statement takes, also while stores are down.
+	 * the length of the last pass and what the last statement takes, also while stores
+	 * are down.
 	 */
 	@Override
 	public void close() {
-		this.thread.stop(PASS.multipliedBy(2));
-		flush(System.nanoTime() + PASS.toNanos());
+		this.thread.stop(LAST_PASS.multipliedBy(2));
+		long deadline = System.nanoTime() + LAST_PASS.toNanos();
+		flushTouches(deadline);
+		persist(deadline);
 		if (!this.durableCircuit.isOpen() && !this.redisCircuit.isOpen()) {
 			attempt(this.rebuildFailures, this.rebuilds::check);
 		}

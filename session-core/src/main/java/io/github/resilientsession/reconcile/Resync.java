@@ -273,7 +273,8 @@ public final class Resync implements AutoCloseable {
 			}
 			cursor = page.cursor();
 			renew(from.at(cursor, this.clock.millis()).text());
-			pause(page.ids().size());
+			// Other software's keys cost little, but there may be millions.
+			pause(Math.max(page.ids().size(), KEYS / 10));
 		}
 		while (!cursor.equals(CopyPage.START));
 		if (this.progress.compared() > 0) {

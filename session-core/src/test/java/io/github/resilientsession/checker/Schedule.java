@@ -8,7 +8,7 @@ import java.util.Random;
 
 /**
  * An endless sequence of incidents that a seed determines. Kinds of fault are dealt like
- * cards: each comes once before any comes again, so that a short run has seen them all.
+ * cards: each comes once before any comes again, so that none is left out for long.
  */
 final class Schedule {
 

@@ -90,6 +90,15 @@ class ExpiryTests {
 	}
 
 	@Test
+	void run_goesOnUntilNothingIsLeft() {
+		for (int i = 0; i < 2_500; i++) {
+			insert("s" + i, START);
+		}
+		expiry("node").run();
+		assertThat(this.expired).hasSize(2_500);
+	}
+
+	@Test
 	void run_whereRedisHasALivingCopy_movesTheLastAccessForwardInstead() {
 		insert("s", START);
 		this.living.put("s", Duration.ofMinutes(10));

@@ -77,6 +77,11 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		require(problems, !this.durable.touchGrace().isNegative(),
 				"resilient-session.durable.touch-grace must not be negative, but is "
 						+ text(this.durable.touchGrace()));
+		require(problems, this.reconcileInterval.compareTo(this.durable.touchGrace()) < 0,
+				"resilient-session.reconcile-interval (" + text(this.reconcileInterval)
+						+ ") must be less than resilient-session.durable.touch-grace ("
+						+ text(this.durable.touchGrace())
+						+ "), or a session may expire in the database before the database knows of its last use");
 		require(problems, this.load.maxBatchSize() >= 1 && this.load.maxBatchSize() <= 1_000,
 				"resilient-session.load.max-batch-size must be between 1 and 1000");
 		require(problems, this.load.maxConcurrentLoads() >= 1,

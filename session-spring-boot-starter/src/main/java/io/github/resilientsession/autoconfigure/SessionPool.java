@@ -101,6 +101,7 @@ final class SessionPool implements DisposableBean {
 		config.setRegisterMbeans(false);
 		config.setLeakDetectionThreshold(0);
 		nameConnections(config);
+		limitLocks(config, settings.durable());
 		return new SessionPool(new HikariDataSource(config), true, config.getJdbcUrl());
 	}
 
@@ -113,6 +114,19 @@ final class SessionPool implements DisposableBean {
 		if (url != null && url.startsWith("jdbc:postgresql:") && !url.contains("ApplicationName=")
 				&& config.getDataSourceProperties().getProperty("ApplicationName") == null) {
 			config.setJdbcUrl(url + (url.contains("?") ? "&" : "?") + "ApplicationName=resilient-session");
+		}
+	}
+
+	private static void limitLocks(HikariConfig config, ResilientSessionProperties.Durable settings) {
+		String url = config.getJdbcUrl();
+		Platform platform = settings.platform();
+		if (platform == null && url != null) {
+			platform = supported(() -> Platform.fromUrl(url));
+		}
+		if (platform != null) {
+			String given = config.getConnectionInitSql();
+			String own = platform.connectionInitSql(settings.timeLimit());
+			config.setConnectionInitSql(StringUtils.hasText(given) ? given + "; " + own : own);
 		}
 	}
 

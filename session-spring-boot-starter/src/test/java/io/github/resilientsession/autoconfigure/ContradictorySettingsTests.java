@@ -40,7 +40,8 @@ class ContradictorySettingsTests {
 			"reconcile-interval=0s, reconcile-interval", "redis.time-limit=0ms, redis.time-limit",
 			"redis.probe-interval=-1ms, redis.probe-interval", "durable.time-limit=100ms, durable.time-limit",
 			"durable.probe-interval=0s, durable.probe-interval", "durable.touch-grace=-1s, durable.touch-grace",
-			"load.max-batch-size=0, load.max-batch-size", "load.max-concurrent-loads=0, load.max-concurrent-loads",
+			"durable.touch-grace=1s, durable.touch-grace", "load.max-batch-size=0, load.max-batch-size",
+			"load.max-concurrent-loads=0, load.max-concurrent-loads",
 			"load.max-concurrent-loads=8, durable.max-connections", "load.queue-capacity=10, load.queue-capacity",
 			"load.time-limit=1s, load.time-limit", "redis.url=http://localhost, redis.url" })
 	void settings_thatContradict_stopTheStartWithTheirNames(String settings, String named) {
