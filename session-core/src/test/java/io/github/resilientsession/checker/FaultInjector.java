@@ -38,7 +38,8 @@ final class FaultInjector {
 	}
 
 	/**
-	 * Inject both faults, wait, and heal both, the second first.
+	 * Inject both faults, wait, and heal both, the second first; but nothing of a table
+	 * can be healed while its rows are locked.
 	 */
 	void run(Incident incident) throws InterruptedException {
 		CountDownLatch over = new CountDownLatch(1);
@@ -50,8 +51,9 @@ final class FaultInjector {
 		second.start();
 		over.await(rest.toMillis(), TimeUnit.MILLISECONDS);
 		over.countDown();
-		second.heal();
-		first.heal();
+		boolean locked = incident.first() == FaultKind.DATABASE_ROWS_LOCKED;
+		(locked ? first : second).heal();
+		(locked ? second : first).heal();
 	}
 
 	/**
