@@ -16,9 +16,9 @@ import java.util.stream.Stream;
 final class Timeline {
 
 	/**
-	 * How long a node may take to persist what only Redis had, once it reaches the
-	 * database again: the pass that does so runs once per reconcile interval, which is
-	 * far below a second.
+	 * How long a node may take to persist what only Redis had, while it reaches both
+	 * stores without a break: the pass that does so runs once per reconcile interval,
+	 * which is far below a second.
 	 */
 	private static final Duration PERSISTING = Duration.ofSeconds(2);
 
@@ -224,13 +224,29 @@ final class Timeline {
 	 * that was killed before, by another.
 	 */
 	private long persistedAt(Ack ack) {
-		long persisted = plus(databaseBack(ack.at(), ack.node()), PERSISTING);
+		long persisted = persistedBy(ack.node(), ack.at());
 		for (Crash crash : this.crashes) {
 			if (crash.node == ack.node() && crash.at >= ack.began() && crash.at <= persisted) {
 				return databaseBack(plus(crash.at, PERSISTING_FOR_ANOTHER), ALL_NODES);
 			}
 		}
 		return persisted;
+	}
+
+	/**
+	 * When a node has had both stores for long enough at a stretch. Which of the copies
+	 * it has to persist, it asks Redis.
+	 */
+	private long persistedBy(int node, long from) {
+		long back = databaseBack(from, node);
+		long persisted = plus(back, PERSISTING);
+		long broken = Stream.of(this.databaseDown, this.redisCutOff)
+			.flatMap(List::stream)
+			.filter((period) -> period.concerns(node) && period.from < persisted && period.to > back)
+			.mapToLong((period) -> period.to)
+			.max()
+			.orElse(back);
+		return (broken == back) ? persisted : persistedBy(node, broken);
 	}
 
 	private long databaseBack(long from, int node) {
