@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 
 import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.codec.NumberCodec;
 import io.github.resilientsession.record.Lookup;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.TtlPolicy;
@@ -44,7 +45,7 @@ final class CopyFormat {
 
 	private static final byte[] CREATION_TIME = utf8("creationTime");
 
-	private static final byte[] LAST_ACCESSED_TIME = utf8("lastAccessedTime");
+	static final byte[] LAST_ACCESSED_TIME = utf8("lastAccessedTime");
 
 	private static final byte[] MAX_INACTIVE_INTERVAL = utf8("maxInactiveInterval");
 
@@ -56,12 +57,15 @@ final class CopyFormat {
 
 	private final AttributeCodec codec;
 
+	private final NumberCodec numbers;
+
 	private final TtlPolicy ttlPolicy;
 
 	CopyFormat(AttributeCodec codec, TtlPolicy ttlPolicy) {
 		this.codec = codec;
+		this.numbers = new NumberCodec(codec);
 		this.ttlPolicy = ttlPolicy;
-		if (!Arrays.equals(encode(1L), encode(1L))) {
+		if (!Arrays.equals(encode("same"), encode("same"))) {
 			throw new IllegalArgumentException("The serializer " + codec.serializer().getClass().getName()
 					+ " writes the same value differently each time, for example because it encrypts with a salt. Copies in "
 					+ "Redis are compared by their bytes. Use a serializer that always writes the same, and encrypt "
@@ -71,11 +75,11 @@ final class CopyFormat {
 
 	List<byte[]> fieldsOf(SessionRecord session) {
 		List<byte[]> fields = new ArrayList<>(8 + 2 * session.attributes().size());
-		add(fields, CREATION_TIME, encode(session.creationTime().toEpochMilli()));
-		add(fields, LAST_ACCESSED_TIME, encode(session.lastAccessedTime().toEpochMilli()));
-		add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(session.maxInactiveInterval())));
+		add(fields, CREATION_TIME, time(session.creationTime()));
+		add(fields, LAST_ACCESSED_TIME, time(session.lastAccessedTime()));
+		add(fields, MAX_INACTIVE_INTERVAL, seconds(session.maxInactiveInterval()));
 		if (session.version() != SessionRecord.UNVERSIONED) {
-			add(fields, VERSION, encode(session.version()));
+			add(fields, VERSION, this.numbers.encode(session.version()));
 		}
 		if (!session.unpersisted().isEmpty()) {
 			add(fields, UNPERSISTED, mark(session.unpersisted()));
@@ -92,10 +96,10 @@ final class CopyFormat {
 	List<byte[]> fieldsOfChange(Map<String, byte[]> attributes, @Nullable Duration maxInactiveInterval, long version) {
 		List<byte[]> fields = new ArrayList<>(4 + 2 * attributes.size());
 		if (version != SessionRecord.UNVERSIONED) {
-			add(fields, VERSION, encode(version));
+			add(fields, VERSION, this.numbers.encode(version));
 		}
 		if (maxInactiveInterval != null) {
-			add(fields, MAX_INACTIVE_INTERVAL, encode(seconds(maxInactiveInterval)));
+			add(fields, MAX_INACTIVE_INTERVAL, seconds(maxInactiveInterval));
 		}
 		attributes.forEach((name, value) -> add(fields, attributeField(name), value));
 		return fields;
@@ -106,10 +110,10 @@ final class CopyFormat {
 	 */
 	List<byte[]> tombstone(long endedVersion) {
 		List<byte[]> fields = new ArrayList<>(10);
-		add(fields, CREATION_TIME, encode(TOMBSTONE_TIME));
-		add(fields, LAST_ACCESSED_TIME, encode(TOMBSTONE_TIME));
-		add(fields, MAX_INACTIVE_INTERVAL, encode(0));
-		add(fields, VERSION, encode(-Math.max(1, endedVersion)));
+		add(fields, CREATION_TIME, this.numbers.encode(TOMBSTONE_TIME));
+		add(fields, LAST_ACCESSED_TIME, this.numbers.encode(TOMBSTONE_TIME));
+		add(fields, MAX_INACTIVE_INTERVAL, this.numbers.encodeInt(0));
+		add(fields, VERSION, this.numbers.encode(-Math.max(1, endedVersion)));
 		return fields;
 	}
 
@@ -131,11 +135,11 @@ final class CopyFormat {
 	 * The version as it is stored; empty if a copy has none.
 	 */
 	byte[] versionBytes(long version) {
-		return (version == SessionRecord.UNVERSIONED) ? new byte[0] : encode(version);
+		return (version == SessionRecord.UNVERSIONED) ? new byte[0] : this.numbers.encode(version);
 	}
 
 	long version(byte[] bytes) {
-		return (bytes.length == 0) ? SessionRecord.UNVERSIONED : number(bytes).longValue();
+		return (bytes.length == 0) ? SessionRecord.UNVERSIONED : this.numbers.decode(bytes);
 	}
 
 	/**
@@ -145,8 +149,8 @@ final class CopyFormat {
 		return writes.isEmpty() ? new byte[0] : encode(writes.text());
 	}
 
-	byte[] encode(Object value) {
-		return this.codec.encode("version, mark or time", value);
+	private byte[] encode(String value) {
+		return this.codec.encode("mark", value);
 	}
 
 	/**
@@ -188,7 +192,7 @@ final class CopyFormat {
 			if (number < 0) {
 				return new Lookup.Ended(movedTo(mark));
 			}
-			Duration interval = Duration.ofSeconds(number(maxInactiveInterval).longValue());
+			Duration interval = Duration.ofSeconds(this.numbers.decode(maxInactiveInterval));
 			return new Lookup.Hit(new SessionRecord(id, number, time(creationTime), time(lastAccessedTime),
 					(interval.toSeconds() > 0) ? interval : this.ttlPolicy.limit(interval), null, attributes,
 					writes(mark), Set.of()));
@@ -199,25 +203,25 @@ final class CopyFormat {
 	}
 
 	private @Nullable String movedTo(byte[] mark) {
-		String text = (mark.length == 0) ? "" : (String) this.codec.decode("version, mark or time", mark);
+		String text = (mark.length == 0) ? "" : (String) this.codec.decode("mark", mark);
 		return text.startsWith(MOVED) ? text.substring(MOVED.length()) : null;
 	}
 
 	private UnpersistedWrites writes(byte[] mark) {
 		return (mark.length == 0) ? UnpersistedWrites.NONE
-				: UnpersistedWrites.parse((String) this.codec.decode("version, mark or time", mark));
+				: UnpersistedWrites.parse((String) this.codec.decode("mark", mark));
 	}
 
 	Instant time(byte[] bytes) {
-		return Instant.ofEpochMilli(number(bytes).longValue());
+		return Instant.ofEpochMilli(this.numbers.decode(bytes));
 	}
 
-	private Number number(byte[] bytes) {
-		return (Number) this.codec.decode("version, mark or time", bytes);
+	byte[] time(Instant time) {
+		return this.numbers.encode(time.toEpochMilli());
 	}
 
-	private static Integer seconds(Duration interval) {
-		return Math.toIntExact(interval.toSeconds());
+	private byte[] seconds(Duration interval) {
+		return this.numbers.encodeInt(Math.toIntExact(interval.toSeconds()));
 	}
 
 	private static void add(List<byte[]> fields, byte[] name, byte[] value) {

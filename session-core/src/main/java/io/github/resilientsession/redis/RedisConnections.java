@@ -10,6 +10,7 @@ import io.lettuce.core.cluster.ClusterClientOptions;
 import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
+import io.lettuce.core.resource.NettyCustomizer;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.DirectFieldAccessor;
@@ -93,7 +94,9 @@ public final class RedisConnections {
 			.eventExecutorGroup(application.eventExecutorGroup())
 			.timer(application.timer())
 			.commandLatencyRecorder(application.commandLatencyRecorder()) : ClientResources.builder();
-		return own
+		NettyCustomizer given = (application != null) ? application.nettyCustomizer() : new NettyCustomizer() {
+		};
+		return own.nettyCustomizer(new FlushTogether(given))
 			.reconnectDelay(
 					() -> Delay.exponential(Duration.ofMillis(20), Duration.ofMillis(250), 2, TimeUnit.MILLISECONDS))
 			.build();

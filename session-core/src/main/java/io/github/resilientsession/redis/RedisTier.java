@@ -176,10 +176,11 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public CopyOutcome touch(SessionRecord base, Instant access) {
 		SessionRecord next = base.accessedAt(access);
-		byte[] expected = time(base.lastAccessedTime());
+		byte[] expected = this.format.time(base.lastAccessedTime());
 		for (int attempt = 1; true; attempt++) {
-			List<Object> answer = call(Script.TOUCH, base.id(), List.of(this.format.versionBytes(base.version()),
-					this.format.mark(base.unpersisted()), ttl(next), time(next.lastAccessedTime()), expected));
+			List<Object> answer = call(Script.TOUCH, base.id(),
+					List.of(this.format.versionBytes(base.version()), this.format.mark(base.unpersisted()), ttl(next),
+							this.format.time(next.lastAccessedTime()), expected));
 			if (!ScriptRunner.status(answer).equals("moved")) {
 				return outcome(answer);
 			}
@@ -204,6 +205,22 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome apply(SessionRecord base, SessionRecord next, SessionChange change) {
+		return applied(sendApply(base, next, change), next);
+	}
+
+	/**
+	 * Begin to bring a copy from one state to the next, like {@link #apply}. Never waits.
+	 * @param base the copy that is expected
+	 * @param next the state after the change
+	 * @param change what changed
+	 * @return for {@link #applied}
+	 */
+	public Sent sendApply(SessionRecord base, SessionRecord next, SessionChange change) {
+		List<byte[]> args = applyArguments(base, next, change);
+		return Sent.of(() -> this.scripts.start(Script.APPLY, key(next.id()), now(), args));
+	}
+
+	private List<byte[]> applyArguments(SessionRecord base, SessionRecord next, SessionChange change) {
 		boolean persisted = next.version() != base.version();
 		// Plain Spring Session may have given it an interval that is not allowed, or
 		// none.
@@ -211,19 +228,30 @@ public final class RedisTier implements AutoCloseable {
 		Duration interval = adopted ? next.maxInactiveInterval() : change.maxInactiveInterval();
 		List<byte[]> fields = this.format.fieldsOfChange(change.attributes(), interval,
 				persisted ? next.version() : SessionRecord.UNVERSIONED);
-		List<byte[]> args = new ArrayList<>(8 + fields.size() + change.removedAttributes().size());
+		List<byte[]> args = new ArrayList<>(9 + fields.size() + change.removedAttributes().size());
 		args.add(this.format.versionBytes(base.version()));
 		args.add(this.format.mark(base.unpersisted()));
 		args.add(this.format.mark(next.unpersisted()));
 		args.add(ttl(next));
-		args.add(time(next.lastAccessedTime()));
-		args.add(time(base.lastAccessedTime()));
+		args.add(this.format.time(base.lastAccessedTime()));
 		args.add(ScriptRunner.ascii((interval != null) ? 1 : 0));
 		// ARGV[1] is the deadline and Lua counts from 1.
-		args.add(ScriptRunner.ascii(args.size() + 2 + fields.size()));
+		args.add(ScriptRunner.ascii(args.size() + 4 + fields.size()));
+		args.add(CopyFormat.LAST_ACCESSED_TIME);
+		args.add(this.format.time(next.lastAccessedTime()));
 		args.addAll(fields);
 		change.removedAttributes().forEach((name) -> args.add(this.format.attributeField(name)));
-		List<Object> answer = call(Script.APPLY, next.id(), args);
+		return args;
+	}
+
+	/**
+	 * Wait until a copy has been brought to the next state.
+	 * @param sent from {@link #sendApply}
+	 * @param next the state after the change
+	 * @return what the script found
+	 */
+	public CopyOutcome applied(Sent sent, SessionRecord next) {
+		List<Object> answer = this.link.await(sent.answer().toCompletableFuture());
 		if (ScriptRunner.status(answer).equals("moved")) {
 			// Another request has touched the copy meanwhile.
 			if (isBefore(ScriptRunner.bytes(answer, 1), next.lastAccessedTime())) {
@@ -240,7 +268,26 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome putIfAbsent(SessionRecord session) {
-		return run(Script.PUT, session.id(), putArguments("absent", null, session));
+		return put(sendIfAbsent(session));
+	}
+
+	/**
+	 * Begin to put a copy where there is none. Never waits.
+	 * @param session the session
+	 * @return for {@link #put}
+	 */
+	public Sent sendIfAbsent(SessionRecord session) {
+		List<byte[]> args = putArguments("absent", null, session);
+		return Sent.of(() -> this.scripts.start(Script.PUT, key(session.id()), now(), args));
+	}
+
+	/**
+	 * Wait until a copy has been put.
+	 * @param sent from {@link #sendIfAbsent}
+	 * @return what the script found
+	 */
+	public CopyOutcome put(Sent sent) {
+		return tolerant(() -> outcome(this.link.await(sent.answer().toCompletableFuture())));
 	}
 
 	/**
@@ -297,7 +344,7 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public CopyOutcome replace(SessionRecord expected, SessionRecord session) {
 		SessionRecord next = session.accessedAt(expected.lastAccessedTime());
-		byte[] access = time(expected.lastAccessedTime());
+		byte[] access = this.format.time(expected.lastAccessedTime());
 		for (int attempt = 1; true; attempt++) {
 			List<byte[]> args = putArguments("match", expected, next);
 			// The last attempt takes whatever access is there: it only moves by
@@ -613,10 +660,6 @@ public final class RedisTier implements AutoCloseable {
 
 	private Instant now() {
 		return this.scripts.now();
-	}
-
-	private byte[] time(Instant time) {
-		return this.format.encode(time.toEpochMilli());
 	}
 
 	private byte[] ttl(SessionRecord session) {

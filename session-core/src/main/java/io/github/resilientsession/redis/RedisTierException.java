@@ -19,6 +19,9 @@ public final class RedisTierException extends RuntimeException {
 	 * scripts.
 	 */
 	static RedisTierException of(Throwable cause) {
+		if (cause instanceof RedisTierException already) {
+			return already;
+		}
 		String message = String.valueOf(cause.getMessage());
 		Kind kind = Kind.UNAVAILABLE;
 		if (message.contains("OOM ")) {

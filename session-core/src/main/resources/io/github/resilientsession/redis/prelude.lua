@@ -12,7 +12,7 @@ local function hset(first, last)
   end
 end
 
--- What to answer if the copy is not the expected one; nil if it is. A copy is known by its version and by the mark of
+-- What to answer if the copy is not the expected one; nil and its last access if it is. A copy is known by its version and by the mark of
 -- the writes that only it has. A copy that the durable store does not know has no version, a persisted one no mark: the
 -- empty string stands for both.
 local function mismatch(version, mark)
@@ -24,5 +24,5 @@ local function mismatch(version, mark)
   if foundVersion ~= version or foundMark ~= mark then
     return {'other', foundVersion, foundMark}
   end
-  return nil
+  return nil, found[3] or ''
 end

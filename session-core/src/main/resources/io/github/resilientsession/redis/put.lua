@@ -7,11 +7,10 @@ if condition == 'absent' then
     return {'other', version or '', redis.call('HGET', KEYS[1], 'unpersisted') or ''}
   end
 elseif condition == 'match' then
-  local found = mismatch(ARGV[3], ARGV[4])
+  local found, last = mismatch(ARGV[3], ARGV[4])
   if found then
     return found
   end
-  local last = redis.call('HGET', KEYS[1], 'lastAccessedTime') or ''
   if ARGV[6] ~= '' and last ~= ARGV[6] then
     return {'moved', last}
   end

@@ -1,10 +1,9 @@
 -- Moves the last access of a copy forward. ARGV: 2 expected version, 3 expected mark, 4 TTL in ms, 5 last access,
 -- 6 expected last access: which of two is later is for the caller to say, since a script cannot read them.
-local found = mismatch(ARGV[2], ARGV[3])
+local found, last = mismatch(ARGV[2], ARGV[3])
 if found then
   return found
 end
-local last = redis.call('HGET', KEYS[1], 'lastAccessedTime')
 if last ~= ARGV[6] then
   return {'moved', last}
 end
