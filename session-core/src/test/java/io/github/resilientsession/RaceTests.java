@@ -215,8 +215,9 @@ class RaceTests {
 			blind.blackhole();
 			overwriting.repository.save(overwritten);
 			AtomicReference<Fault> again = new AtomicReference<>();
-			// After the update that fails, the load of what it missed, and the update.
-			after(3, () -> again.set(refuseWrites()));
+			// After the update that fails, with others and alone, the load of what it
+			// missed, and the update.
+			after(4, () -> again.set(refuseWrites()));
 			merged.setAttribute("b", "1");
 			try {
 				merging.repository.save(merged);
@@ -691,7 +692,9 @@ class RaceTests {
 				SessionNode apart = SessionNode.on(this.redis, this.url).redis(cut).start()) {
 			cut.blackhole();
 			apart.set(id, "a", "1");
-			after(3, () -> {
+			// After the change that fails, with others and alone, the load of what it
+			// missed, and the change.
+			after(4, () -> {
 				throw new IllegalStateException("The answer to the commit is lost");
 			});
 			this.slow.repository.save(moving);

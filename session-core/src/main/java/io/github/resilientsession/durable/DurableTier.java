@@ -155,7 +155,21 @@ public final class DurableTier implements AutoCloseable {
 	 * @return false if there is a row of that id already
 	 */
 	public boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
-		return this.rows.insert(session, redisPending, persistedWrites);
+		return insert(session, redisPending, persistedWrites, Committed.NOTHING);
+	}
+
+	/**
+	 * Like {@link #insert(SessionRecord, boolean, String)}.
+	 * @param session the session
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, if any; at most 2048 characters
+	 * @param committed begun if it is committed together with others
+	 * @return false if there is a row of that id already
+	 */
+	public boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites,
+			Committed committed) {
+		return this.rows.insert(session, redisPending, persistedWrites, committed);
 	}
 
 	/**
@@ -173,7 +187,26 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public Optional<Set<String>> update(SessionRecord next, long expectedVersion,
 			SessionChange.@Nullable Principal principal, boolean redisPending, @Nullable String persistedWrites) {
-		return this.rows.update(next, expectedVersion, principal, redisPending, persistedWrites);
+		return update(next, expectedVersion, principal, redisPending, persistedWrites, Committed.NOTHING);
+	}
+
+	/**
+	 * Like
+	 * {@link #update(SessionRecord, long, SessionChange.Principal, boolean, String)}.
+	 * @param next the session's next state
+	 * @param expectedVersion the version that it must have
+	 * @param principal its new principal, or {@code null} to keep the one it has
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, or {@code null}
+	 * @param committed begun if it is committed together with others
+	 * @return the tokens that the row names afterwards, or empty if the session was not
+	 * of that version
+	 */
+	public Optional<Set<String>> update(SessionRecord next, long expectedVersion,
+			SessionChange.@Nullable Principal principal, boolean redisPending, @Nullable String persistedWrites,
+			Committed committed) {
+		return this.rows.update(next, expectedVersion, principal, redisPending, persistedWrites, committed);
 	}
 
 	/**
@@ -191,7 +224,25 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public Optional<Set<String>> changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
 			@Nullable String persistedWrites) {
-		return this.rows.changeId(oldId, expectedVersion, next, this.clock.instant(), redisPending, persistedWrites);
+		return changeId(oldId, expectedVersion, next, redisPending, persistedWrites, Committed.NOTHING);
+	}
+
+	/**
+	 * Like {@link #changeId(String, long, SessionRecord, boolean, String)}.
+	 * @param oldId the id so far
+	 * @param expectedVersion the version that it must have
+	 * @param next the session's next state, with its new id
+	 * @param redisPending whether Redis is not going to be told
+	 * @param persistedWrites what names the writes merged in that were made without the
+	 * database, or {@code null}
+	 * @param committed begun if it is committed together with others
+	 * @return the tokens that the new row names, or empty if the old row was not active
+	 * and of that version
+	 */
+	public Optional<Set<String>> changeId(String oldId, long expectedVersion, SessionRecord next, boolean redisPending,
+			@Nullable String persistedWrites, Committed committed) {
+		return this.rows.changeId(oldId, expectedVersion, next, this.clock.instant(), redisPending, persistedWrites,
+				committed);
 	}
 
 	/**

@@ -16,13 +16,19 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 import io.github.resilientsession.codec.AttributesPayload;
+import io.github.resilientsession.durable.RowWrite.Change;
+import io.github.resilientsession.durable.RowWrite.End;
+import io.github.resilientsession.durable.RowWrite.State;
 import io.github.resilientsession.record.SessionChange;
 import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.dao.DataAccessException;
 
 /**
  * The statements about sessions that requests wait for, and those that have to be as
@@ -30,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SessionRows {
 
-	private static final String BUCKET = "((%s + " + (SessionRow.EXPIRY_BUCKET_MILLIS - 1) + ") / "
+	static final String BUCKET = "((%s + " + (SessionRow.EXPIRY_BUCKET_MILLIS - 1) + ") / "
 			+ SessionRow.EXPIRY_BUCKET_MILLIS + ") * " + SessionRow.EXPIRY_BUCKET_MILLIS;
 
 	private static final String TIME = "select cast(extract(epoch from current_timestamp) * 1000 as bigint), "
@@ -72,11 +78,16 @@ final class SessionRows {
 			+ " where session_id = (select session_id from resilient_session where session_id = ? "
 			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
 
-	private static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
+	static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
 	private final Statements statements;
 
 	private final DurableSettings settings;
+
+	/**
+	 * {@code null} where the database has no statement for it.
+	 */
+	private final @Nullable GroupedRows grouped;
 
 	private final String updateKeepingPrincipal;
 
@@ -93,6 +104,8 @@ final class SessionRows {
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
 		this.settings = settings;
+		this.grouped = (settings.platform() == Platform.POSTGRESQL) ? new GroupedRows(statements, settings.timeLimit())
+				: null;
 		this.insert = insert("?");
 		this.insertKeeping = insert("right(concat_ws(' ', (select persisted_writes from resilient_session "
 				+ "where session_id = ?), cast(? as varchar)), 2048)");
@@ -150,13 +163,36 @@ final class SessionRows {
 		});
 	}
 
-	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites) {
-		return this.statements.execute("insert", this.insert, (statement) -> {
-			setActive(statement, session, redisPending);
-			statement.setString(11, persistedWrites);
-			statement.setString(12, null);
-			return Statements.inserted(statement);
-		});
+	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites, Committed committed) {
+		State row = State.insert(session, 0, redisPending, persistedWrites, this.settings);
+		return inGroup((grouped) -> grouped.insert(row, committed), false)
+				|| this.statements.execute("insert", this.insert, (statement) -> {
+					setActive(statement, session, redisPending);
+					statement.setString(11, persistedWrites);
+					statement.setString(12, null);
+					return Statements.inserted(statement);
+				});
+	}
+
+	/**
+	 * Do something together with other requests. What was not done, because the row was
+	 * locked or another request's row refused, is to be done alone: then it waits for the
+	 * lock, and its failures are its own.
+	 * @param absent what it returns if it was not done
+	 */
+	private <R> R inGroup(Function<GroupedRows, R> work, R absent) {
+		if (this.grouped == null) {
+			return absent;
+		}
+		try {
+			return work.apply(this.grouped);
+		}
+		catch (DataAccessException ex) {
+			if (!DurableTier.isRefusal(ex)) {
+				throw ex;
+			}
+			return absent;
+		}
 	}
 
 	boolean insertEnded(String id, @Nullable String movedTo, Instant now, Duration keep, boolean redisPending) {
@@ -201,24 +237,29 @@ final class SessionRows {
 	 * version
 	 */
 	Optional<Set<String>> update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
-			boolean redisPending, @Nullable String persistedWrites) {
-		String sql = (principal != null) ? this.updateWithPrincipal : this.updateKeepingPrincipal;
+			boolean redisPending, @Nullable String persistedWrites, Committed committed) {
+		State update = State.update(next, expectedVersion, principal, redisPending, persistedWrites, this.settings);
+		Optional<Set<String>> updated = inGroup((grouped) -> grouped.update(update, committed), Optional.empty());
+		return updated.isPresent() ? updated : updateAlone(update);
+	}
+
+	private Optional<Set<String>> updateAlone(State update) {
+		String sql = update.hasPrincipal() ? this.updateWithPrincipal : this.updateKeepingPrincipal;
 		return this.statements.execute("update", sql, (statement) -> {
-			Duration interval = next.maxInactiveInterval();
 			int i = 1;
-			statement.setLong(i++, next.version());
-			statement.setLong(i++, next.lastAccessedTime().toEpochMilli());
-			statement.setLong(i++, interval.toSeconds());
-			statement.setLong(i++, next.lastAccessedTime().toEpochMilli());
-			statement.setLong(i++, interval.plus(this.settings.graceFor(interval)).toMillis());
-			statement.setBytes(i++, AttributesPayload.encode(next.attributes()));
-			statement.setBoolean(i++, redisPending);
-			statement.setString(i++, persistedWrites);
-			if (principal != null) {
-				statement.setString(i++, SessionRow.principalColumn(principal.name()));
+			statement.setLong(i++, update.version());
+			statement.setLong(i++, update.accessed());
+			statement.setLong(i++, update.seconds());
+			statement.setLong(i++, update.accessed());
+			statement.setLong(i++, update.life());
+			statement.setBytes(i++, update.attributes());
+			statement.setBoolean(i++, update.redisPending());
+			statement.setString(i++, update.persistedWrites());
+			if (update.hasPrincipal()) {
+				statement.setString(i++, update.principal());
 			}
-			statement.setString(i++, next.id());
-			statement.setLong(i, expectedVersion);
+			statement.setString(i++, update.id());
+			statement.setLong(i, update.expectedVersion());
 			return tokens(statement);
 		});
 	}
@@ -230,12 +271,18 @@ final class SessionRows {
 	}
 
 	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
+		End end = new End(id, movedTo, now.toEpochMilli(), redisPending);
+		OptionalLong ended = inGroup((grouped) -> grouped.end(end), OptionalLong.empty());
+		return ended.isPresent() ? ended : endAlone(end);
+	}
+
+	private OptionalLong endAlone(End end) {
 		return this.statements.execute("end", this.end, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
-			statement.setBoolean(2, redisPending);
-			statement.setString(3, movedTo);
-			statement.setLong(4, now.toEpochMilli());
-			statement.setString(5, id);
+			statement.setBoolean(2, end.redisPending());
+			statement.setString(3, end.movedTo());
+			statement.setLong(4, end.now());
+			statement.setString(5, end.id());
 			try (ResultSet version = statement.executeQuery()) {
 				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
 			}
@@ -248,6 +295,15 @@ final class SessionRows {
 	 * version
 	 */
 	Optional<Set<String>> changeId(String oldId, long expectedVersion, SessionRecord next, Instant now,
+			boolean redisPending, @Nullable String persistedWrites, Committed committed) {
+		Change change = new Change(oldId,
+				State.insert(next, expectedVersion, redisPending, persistedWrites, this.settings), now.toEpochMilli());
+		Optional<Set<String>> changed = inGroup((grouped) -> grouped.changeId(change, committed), Optional.empty());
+		return changed.isPresent() ? changed
+				: changeIdAlone(oldId, expectedVersion, next, now, redisPending, persistedWrites);
+	}
+
+	private Optional<Set<String>> changeIdAlone(String oldId, long expectedVersion, SessionRecord next, Instant now,
 			boolean redisPending, @Nullable String persistedWrites) {
 		return both((connection) -> {
 			Optional<Set<String>> earlier;

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -14,6 +15,7 @@ import java.util.function.Function;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
+import io.github.resilientsession.durable.Committed;
 import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.record.Lookup;
@@ -82,14 +84,16 @@ final class Commits {
 	 * @param base the state that the request started from
 	 * @param change what it changed
 	 * @param pending whether Redis is not going to be told
+	 * @param begin what may be begun as soon as there is a commit, by another thread
+	 * while this one waits; {@code null} for nothing
 	 * @return the commit, or {@code null} if the session had been ended
 	 * @throws CopyUnknownException if it was not committed, since Redis did not say what
 	 * is to be merged
 	 * @throws TierUnavailableException if it was not committed, or nobody can say whether
 	 * it was
 	 */
-	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending) {
-		return commit(base, base.id(), change, change, pending);
+	@Nullable Commit commit(SessionRecord base, SessionChange change, boolean pending, @Nullable Begin begin) {
+		return commit(base, base.id(), change, change, pending, begin);
 	}
 
 	/**
@@ -104,7 +108,7 @@ final class Commits {
 	 */
 	@Nullable Commit merge(SessionRecord copy, @Nullable SessionChange later) {
 		SessionChange nothing = SessionChange.none(copy);
-		return commit(copy, copy.id(), (later != null) ? later : nothing, nothing, false);
+		return commit(copy, copy.id(), (later != null) ? later : nothing, nothing, false, null);
 	}
 
 	/**
@@ -122,7 +126,7 @@ final class Commits {
 	@Nullable Commit takeAlong(SessionRecord state, String earlierId, @Nullable SessionChange change) {
 		SessionChange nothing = SessionChange.none(state);
 		SessionChange again = (change != null) ? change.then(nothing) : nothing;
-		return commit(state, earlierId, again, again, false);
+		return commit(state, earlierId, again, again, false, null);
 	}
 
 	/**
@@ -130,7 +134,7 @@ final class Commits {
 	 * @param change what to commit with that: all of it, or nothing where the row has it
 	 */
 	private @Nullable Commit commit(SessionRecord base, String copyId, SessionChange later, SessionChange change,
-			boolean pending) {
+			boolean pending, @Nullable Begin begin) {
 		SessionRecord current = base;
 		Carried carried = carried(base, copyId, current, later);
 		boolean inStore = base.version() != SessionRecord.UNVERSIONED;
@@ -151,7 +155,10 @@ final class Commits {
 			SessionChange whole = carried.change().then(inStore ? change : later);
 			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
-			Optional<Set<String>> persisted = write(current, inStore, next, whole, pending, tokens);
+			boolean asRead = onBase;
+			Committed committed = (begin != null)
+					? (persisted) -> begin.begin(new Commit(next.knowing(persisted), asRead)) : Committed.NOTHING;
+			Optional<Set<String>> persisted = write(current, inStore, next, whole, pending, tokens, committed);
 			if (persisted.isPresent()) {
 				return new Commit(next.knowing(persisted.get()), onBase);
 			}
@@ -294,7 +301,7 @@ final class Commits {
 	 * copy does not know; empty if it was not written
 	 */
 	private Optional<Set<String>> write(SessionRecord current, boolean inStore, SessionRecord next,
-			SessionChange change, boolean pending, List<String> persisted) {
+			SessionChange change, boolean pending, List<String> persisted, Committed committed) {
 		String tokens = persisted.isEmpty() ? null : String.join(" ", persisted);
 		return this.circuit.call(() -> {
 			boolean moved = !current.id().equals(next.id());
@@ -303,14 +310,29 @@ final class Commits {
 				// session under it.
 				boolean inserted = moved
 						? this.durable.insertChanged(current.id(), this.maxSessionLife, next, pending, tokens)
-						: this.durable.insert(next, pending, tokens);
+						: this.durable.insert(next, pending, tokens, committed);
 				return inserted ? Optional.of(Set.copyOf(persisted)) : Optional.empty();
 			}
 			if (moved) {
-				return this.durable.changeId(current.id(), current.version(), next, pending, tokens);
+				return this.durable.changeId(current.id(), current.version(), next, pending, tokens, committed);
 			}
-			return this.durable.update(next, current.version(), change.principal(), pending, tokens);
+			return this.durable.update(next, current.version(), change.principal(), pending, tokens, committed);
 		});
+	}
+
+	/**
+	 * What follows a commit at once.
+	 */
+	@FunctionalInterface
+	interface Begin {
+
+		/**
+		 * Begin, on any thread. Does not wait and does not throw.
+		 * @param commit the commit, which is going to be returned too
+		 * @return completes when that has ended; {@code null} if nothing was begun
+		 */
+		@Nullable CompletionStage<?> begin(Commit commit);
+
 	}
 
 	/**

@@ -10,6 +10,7 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import io.github.resilientsession.redis.Sent;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -125,11 +126,12 @@ public final class Convergence {
 	 * Make Redis agree with the first state of a session, whose id nobody else can know
 	 * yet.
 	 * @param state the state that the durable store has
+	 * @param sent what has been sent already to put it, or {@code null}
 	 * @throws RedisTierException if Redis failed, or if other writers kept changing the
 	 * copy
 	 */
-	void convergeNew(SessionRecord state) {
-		CopyOutcome found = this.redis.putIfAbsent(state);
+	void convergeNew(SessionRecord state, @Nullable Sent sent) {
+		CopyOutcome found = this.redis.put((sent != null) ? sent : this.redis.sendIfAbsent(state));
 		if (found.status() == Status.OTHER && found.currentVersion() < state.version()) {
 			converge(state);
 		}

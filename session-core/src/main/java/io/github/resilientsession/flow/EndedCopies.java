@@ -186,7 +186,7 @@ public final class EndedCopies {
 			return;
 		}
 		if (this.commits.follow(next.id()) instanceof Lookup.Hit now && now.session().version() > next.version()) {
-			Commit commit = this.commits.commit(now.session(), change, false);
+			Commit commit = this.commits.commit(now.session(), change, false, null);
 			if (commit != null) {
 				this.convergence.converge(commit.next());
 			}

@@ -3,6 +3,7 @@ package io.github.resilientsession.flow;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 import io.github.resilientsession.circuit.TierCircuit;
@@ -19,6 +20,7 @@ import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import io.github.resilientsession.redis.Sent;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -88,9 +90,10 @@ public final class WritePath {
 	 */
 	public WriteOutcome save(SessionRecord base, SessionChange change) {
 		boolean cutOff = !this.redisCircuit.takesWrites();
+		Early early = new Early(base, change, cutOff);
 		Commit commit;
 		try {
-			commit = this.commits.commit(base, change, cutOff);
+			commit = this.commits.commit(base, change, cutOff, early);
 		}
 		catch (CopyUnknownException ex) {
 			return new WriteOutcome.Unavailable(ex);
@@ -99,20 +102,24 @@ public final class WritePath {
 			return this.outage.save(base, change, ex);
 		}
 		try {
-			return (commit != null) ? tellRedisOf(commit, base, change, cutOff) : drop(base);
+			return (commit != null) ? tellRedisOf(commit, base, change, cutOff, early.sent) : drop(base);
 		}
 		catch (TierUnavailableException ex) {
 			return new WriteOutcome.Unavailable(ex);
 		}
 	}
 
-	private WriteOutcome tellRedisOf(Commit commit, SessionRecord base, SessionChange change, boolean cutOff) {
+	/**
+	 * @param sent what has told Redis already, or {@code null}
+	 */
+	private WriteOutcome tellRedisOf(Commit commit, SessionRecord base, SessionChange change, boolean cutOff,
+			@Nullable Sent sent) {
 		SessionRecord next = commit.next();
 		this.loader.forget(base.id());
 		this.loader.forget(next.id());
 		if (!base.id().equals(next.id())) {
 			try {
-				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
+				tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next, sent));
 			}
 			finally {
 				tellRedis(cutOff, moved(base.id(), next.version()),
@@ -120,10 +127,10 @@ public final class WritePath {
 			}
 		}
 		else if (commit.onBase() && OutageWrites.isNew(base)) {
-			tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next));
+			tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next, sent));
 		}
 		else if (commit.onBase()) {
-			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change));
+			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change, sent));
 		}
 		else {
 			tellRedis(cutOff, living(next), () -> converge(next, change));
@@ -235,12 +242,12 @@ public final class WritePath {
 		else if (copy instanceof Lookup.Hit hit && !hit.session().unpersisted().isEmpty()) {
 			SessionRecord base = hit.session();
 			SessionChange nothing = SessionChange.none(base);
-			Commit commit = this.commits.commit(base, nothing, false);
+			Commit commit = this.commits.commit(base, nothing, false, null);
 			if (commit == null) {
 				endCopy(id, base.version() + 1, false);
 			}
 			else {
-				tellRedisOf(commit, base, nothing, false);
+				tellRedisOf(commit, base, nothing, false, null);
 			}
 		}
 		else if (copy instanceof Lookup.Miss && !kept.token().isEmpty() && !isPersisted(id, kept.token())) {
@@ -259,8 +266,8 @@ public final class WritePath {
 				: this.durableCircuit.call(() -> this.durable.loadForMerge(id)) instanceof Lookup.Ended;
 	}
 
-	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change) {
-		CopyOutcome found = this.redis.apply(base, next, change);
+	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change, @Nullable Sent sent) {
+		CopyOutcome found = this.redis.applied((sent != null) ? sent : this.redis.sendApply(base, next, change), next);
 		boolean stale = found.status() == Status.OTHER && found.currentVersion() < next.version();
 		if (stale || found.status() == Status.ABSENT) {
 			converge(next, change);
@@ -375,6 +382,46 @@ public final class WritePath {
 			}
 			this.redis.discard(hit.session());
 		}
+	}
+
+	/**
+	 * Tells Redis of a commit as soon as there is one: the thread of the request is woken
+	 * once, when Redis has answered, and the commands of those who committed together are
+	 * sent together. What it does not send, the request sends as ever.
+	 */
+	private final class Early implements Commits.Begin {
+
+		private final SessionRecord base;
+
+		private final SessionChange change;
+
+		private final boolean cutOff;
+
+		private volatile @Nullable Sent sent;
+
+		Early(SessionRecord base, SessionChange change, boolean cutOff) {
+			this.base = base;
+			this.change = change;
+			this.cutOff = cutOff;
+		}
+
+		@Override
+		public @Nullable CompletionStage<?> begin(Commit commit) {
+			if (this.cutOff || WritePath.this.redisCircuit.isOpen()) {
+				return null;
+			}
+			SessionRecord next = commit.next();
+			Sent early = null;
+			if (!next.id().equals(this.base.id()) || (commit.onBase() && OutageWrites.isNew(this.base))) {
+				early = WritePath.this.redis.sendIfAbsent(next);
+			}
+			else if (commit.onBase()) {
+				early = WritePath.this.redis.sendApply(this.base, next, this.change);
+			}
+			this.sent = early;
+			return (early != null) ? early.answered() : null;
+		}
+
 	}
 
 }

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -38,10 +39,13 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 
 	/**
 	 * Make nodes that send other statements to the database.
-	 * @param instead what takes the place of each text
+	 * @param often what takes the place of each text
+	 * @param rarely likewise, of statements that a short run may do without
 	 */
-	private WithoutProtection(Map<String, String> instead) {
-		instead.keySet().forEach((text) -> this.changes.put(text, new AtomicLong()));
+	private WithoutProtection(Map<String, String> often, Map<String, String> rarely) {
+		often.keySet().forEach((text) -> this.changes.put(text, new AtomicLong()));
+		Map<String, String> instead = new HashMap<>(often);
+		instead.putAll(rarely);
 		this.variant = (options) -> options.dataSource((pool) -> new RewritingDataSource(pool, (sql) -> {
 			String rewritten = sql;
 			for (Map.Entry<String, String> each : instead.entrySet()) {
@@ -71,14 +75,18 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	}
 
 	private void changed(String what) {
-		this.changes.get(what).incrementAndGet();
+		AtomicLong count = this.changes.get(what);
+		if (count != null) {
+			count.incrementAndGet();
+		}
 	}
 
 	/**
 	 * An update does not care for the version that it was made on.
 	 */
 	static WithoutProtection versionCheck() {
-		return new WithoutProtection(Map.of("and version = ?", "and (version = ? or true)"));
+		return new WithoutProtection(Map.of("and version = wanted.expected", "and (version = wanted.expected or true)"),
+				Map.of("and version = ?", "and (version = ? or true)"));
 	}
 
 	/**
@@ -87,8 +95,10 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	static WithoutProtection pendingMark() {
 		String parameters = "?, ".repeat(9);
 		return new WithoutProtection(
-				Map.of("redis_pending or ?", "redis_pending or (? and false)", "redis_pending=true where",
-						"redis_pending=false where", parameters + "?, ", parameters + "(? and false), "));
+				Map.of("redis_pending or w.pending", "redis_pending or (w.pending and false)", "0, w.pending, ",
+						"0, (w.pending and false), ", "redis_pending=true where", "redis_pending=false where"),
+				Map.of("redis_pending or ?", "redis_pending or (? and false)", parameters + "?, ",
+						parameters + "(? and false), "));
 	}
 
 	/**

@@ -1,0 +1,288 @@
+package io.github.resilientsession.durable;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.dao.QueryTimeoutException;
+
+/**
+ * Lets requests that write at the same time share one statement and one commit. Whoever
+ * comes first executes what is there, and those who come meanwhile wait and are the next
+ * group: nobody waits for others to come.
+ * <p>
+ * The invariant: an item is executed at most once, by one thread, and never after its
+ * caller has given up waiting. Safe for use by many threads. The idea is that of the
+ * group commit of databases (DeWitt et al., Implementation Techniques for Main Memory
+ * Database Systems, 1984).
+ *
+ * @param <T> what is executed
+ * @param <R> what comes of it
+ */
+final class GroupCommit<T, R> {
+
+	private final int maxSize;
+
+	private final Duration patience;
+
+	private final Function<List<T>, List<R>> work;
+
+	/**
+	 * Those that are waiting, and some that have given up: no more than there are
+	 * requests.
+	 */
+	private final Queue<Member<T, R>> waiting = new ConcurrentLinkedQueue<>();
+
+	private final Semaphore groups;
+
+	/**
+	 * Create an empty group.
+	 * @param maxGroups how many groups may be under way at once
+	 * @param maxSize how many items are executed together at most
+	 * @param patience how long an item waits for its turn
+	 * @param work executes items, and returns as many results in the same order; keeps to
+	 * a time limit by itself
+	 */
+	GroupCommit(int maxGroups, int maxSize, Duration patience, Function<List<T>, List<R>> work) {
+		this.groups = new Semaphore(maxGroups);
+		this.maxSize = maxSize;
+		this.patience = patience;
+		this.work = work;
+	}
+
+	/**
+	 * Execute an item together with others.
+	 * @param item the item
+	 * @param next what to begin, as soon as it has been executed, with what came of it,
+	 * or {@code null}: the caller goes on when that has ended, and so need not wait
+	 * twice. It does not wait and does not throw; another thread runs it
+	 * @return what came of it
+	 * @throws QueryTimeoutException if its turn did not come; it is not executed
+	 * @throws RuntimeException what the work failed with
+	 */
+	R execute(T item, @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next) {
+		Member<T, R> member = new Member<>(item, next);
+		this.waiting.add(member);
+		long deadline = System.nanoTime() + this.patience.toNanos();
+		boolean interrupted = false;
+		// An item is entered before the semaphore is tried, and the semaphore given back
+		// before the next item is looked for: one of the two threads sees the other.
+		while (!member.isDone()) {
+			if (member.isWaiting() && this.groups.tryAcquire()) {
+				executeGroup();
+			}
+			else {
+				long left = deadline - System.nanoTime();
+				if (left <= 0 && member.isExecuted()) {
+					// What comes next takes too long: it goes on by itself.
+					break;
+				}
+				if (left <= 0 && member.giveUp()) {
+					// It may have been woken for the next group.
+					wakeNext();
+					throw new QueryTimeoutException("Session writes before this one took longer than "
+							+ this.patience.toMillis() + " ms; it was not executed");
+				}
+				LockSupport.parkNanos(this, (left > 0) ? left : this.patience.toNanos());
+				interrupted |= Thread.interrupted();
+			}
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		return member.result();
+	}
+
+	private void executeGroup() {
+		List<Member<T, R>> group = new ArrayList<>();
+		try {
+			take(group);
+			if (!group.isEmpty()) {
+				execute(group);
+			}
+		}
+		finally {
+			this.groups.release();
+			wakeNext();
+			// Last: the database need not wait for them to wake up.
+			group.forEach(Member::goOn);
+		}
+	}
+
+	private void take(List<Member<T, R>> group) {
+		while (group.size() < this.maxSize) {
+			Member<T, R> next = this.waiting.poll();
+			if (next == null) {
+				return;
+			}
+			if (next.take()) {
+				group.add(next);
+			}
+		}
+	}
+
+	private void execute(List<Member<T, R>> group) {
+		Throwable failure = null;
+		List<R> results = List.of();
+		try {
+			results = this.work.apply(group.stream().map(Member::item).toList());
+			if (results.size() != group.size()) {
+				throw new IllegalStateException(group.size() + " items had " + results.size() + " results");
+			}
+		}
+		catch (RuntimeException | Error ex) {
+			failure = ex;
+		}
+		for (int i = 0; i < group.size(); i++) {
+			group.get(i).executed(new Outcome<>((failure == null) ? results.get(i) : null, failure));
+		}
+	}
+
+	private void wakeNext() {
+		for (Member<T, R> next = this.waiting.peek(); next != null; next = this.waiting.peek()) {
+			if (next.isWaiting()) {
+				next.wake();
+				return;
+			}
+			// It has given up.
+			this.waiting.remove(next);
+		}
+	}
+
+	/**
+	 * An item, and the thread that waits for it.
+	 */
+	private static final class Member<T, R> {
+
+		private static final Object WAITING = "waiting";
+
+		private static final Object TAKEN = "taken";
+
+		private static final Object GIVEN_UP = "given up";
+
+		private final T item;
+
+		private final @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next;
+
+		private final Thread thread = Thread.currentThread();
+
+		/**
+		 * One of the three, or the outcome.
+		 */
+		private final AtomicReference<Object> state = new AtomicReference<>(WAITING);
+
+		private volatile boolean done;
+
+		Member(T item, @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next) {
+			this.item = item;
+			this.next = next;
+		}
+
+		T item() {
+			return this.item;
+		}
+
+		boolean isWaiting() {
+			return this.state.get() == WAITING;
+		}
+
+		boolean isExecuted() {
+			return this.state.get() instanceof Outcome<?>;
+		}
+
+		/**
+		 * Whether it was executed, and what comes next has ended.
+		 */
+		boolean isDone() {
+			return this.done;
+		}
+
+		boolean take() {
+			return this.state.compareAndSet(WAITING, TAKEN);
+		}
+
+		void executed(Outcome<R> outcome) {
+			this.state.set(outcome);
+		}
+
+		/**
+		 * Begin what comes next, and wake the thread when that has ended.
+		 */
+		void goOn() {
+			CompletionStage<?> begun = null;
+			try {
+				if (this.next != null && !outcome().failed()) {
+					begun = this.next.apply(result());
+				}
+			}
+			finally {
+				if (begun == null) {
+					end();
+				}
+				else {
+					begun.whenComplete((answer, failure) -> end());
+				}
+			}
+		}
+
+		private void end() {
+			this.done = true;
+			wake();
+		}
+
+		/**
+		 * @return false if it is under way
+		 */
+		boolean giveUp() {
+			return this.state.compareAndSet(WAITING, GIVEN_UP);
+		}
+
+		void wake() {
+			if (this.thread != Thread.currentThread()) {
+				LockSupport.unpark(this.thread);
+			}
+		}
+
+		R result() {
+			return outcome().get();
+		}
+
+		@SuppressWarnings({ "unchecked", "NullAway" })
+		private Outcome<R> outcome() {
+			return (Outcome<R>) this.state.get();
+		}
+
+	}
+
+	/**
+	 * What came of an item.
+	 */
+	private record Outcome<R>(@Nullable R result, @Nullable Throwable failure) {
+
+		boolean failed() {
+			return this.failure != null;
+		}
+
+		@SuppressWarnings("NullAway")
+		R get() {
+			if (this.failure instanceof Error error) {
+				throw error;
+			}
+			if (this.failure != null) {
+				throw (RuntimeException) this.failure;
+			}
+			return this.result;
+		}
+
+	}
+
+}
