@@ -45,6 +45,11 @@ public final class BatchLoader implements AutoCloseable {
 	private static final int MAX_GATHER_MILLIS = 20;
 
 	/**
+	 * For how many milliseconds nobody may come.
+	 */
+	private static final int MAX_PAUSES = 2;
+
+	/**
 	 * Stands for an epoch that never is.
 	 */
 	static final long NO_MISS = -1;
@@ -208,13 +213,18 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	/**
-	 * Between two queries, wait a moment for more misses if there were several at once:
-	 * those that wait anyway then share one query. The first query after a pause never
-	 * waits, nor does one after a miss that came alone.
+	 * Between two queries, wait for more misses as long as they keep coming: those that
+	 * wait anyway then share one query. The first query after a pause never waits, nor
+	 * does one after a miss that came alone, nor one after which nobody came.
 	 */
 	private void gather(int previousBatch) {
+		int waiting = 0;
+		int pausesWithoutAny = 0;
 		for (int i = 0; i < MAX_GATHER_MILLIS && previousBatch > 1; i++) {
-			if (this.queue.size() >= this.settings.maxBatchSize() / 2) {
+			int before = waiting;
+			waiting = this.queue.size();
+			pausesWithoutAny = (waiting == before) ? pausesWithoutAny + 1 : 0;
+			if (pausesWithoutAny > MAX_PAUSES || waiting >= this.settings.maxBatchSize() / 2) {
 				return;
 			}
 			LockSupport.parkNanos(1_000_000);
