@@ -2,6 +2,7 @@ package io.github.resilientsession.reconcile;
 
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 
 import io.github.resilientsession.circuit.TierCircuit;
@@ -10,6 +11,7 @@ import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.RecentPage;
 import io.github.resilientsession.flow.BatchLoader;
 import io.github.resilientsession.flow.SessionFlow;
+import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.redis.CopyPage;
 import io.github.resilientsession.redis.Heartbeat;
 import io.github.resilientsession.redis.RedisTier;
@@ -77,9 +79,14 @@ public final class Resync implements AutoCloseable {
 	private static final int KEYS = 500;
 
 	/**
-	 * How many whole sessions to have in memory at the same time.
+	 * How many whole sessions to load at a time: so many at first, and then as many as
+	 * are of this size together.
 	 */
-	private static final int SESSIONS = 100;
+	private static final int MIN_SESSIONS = 100;
+
+	private static final int MAX_SESSIONS = 1_000;
+
+	private static final long PAGE_BYTES = 4 << 20;
 
 	private static final Logger logger = LoggerFactory.getLogger(Resync.class);
 
@@ -301,10 +308,13 @@ public final class Resync implements AutoCloseable {
 			pause(CALM);
 		}
 		boolean room;
+		int size = MIN_SESSIONS;
 		do {
 			giveWay();
 			RecentPage.Position from = position;
-			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, SESSIONS));
+			int limit = size;
+			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, limit));
+			size = nextSize(page.sessions());
 			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
 			position = page.next();
 			if (position != null) {
@@ -325,6 +335,16 @@ public final class Resync implements AutoCloseable {
 		}
 		this.givenUpAt = Position.NONE;
 		this.redisCircuit.write(() -> this.redis.heartbeat().forgetRefill(note));
+	}
+
+	/**
+	 * As many as fit, if the next ones are like those of the last page, but no more than
+	 * are allowed in a fifth of a second.
+	 */
+	private int nextSize(List<SessionRecord> page) {
+		long bytes = page.stream().mapToLong(SessionRecord::attributeBytes).sum();
+		long fitting = Math.min(PAGE_BYTES * page.size() / Math.max(1, bytes), this.settings.sessionsPerSecond() / 5);
+		return (int) Math.min(MAX_SESSIONS, Math.max(MIN_SESSIONS, fitting));
 	}
 
 	/**
