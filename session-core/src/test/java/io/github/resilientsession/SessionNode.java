@@ -157,7 +157,7 @@ public final class SessionNode implements AutoCloseable {
 	/**
 	 * What this node has done to make Redis agree with the database.
 	 */
-	Resync.Progress resync() {
+	public Resync.Progress resync() {
 		return this.sessions.resyncProgress();
 	}
 

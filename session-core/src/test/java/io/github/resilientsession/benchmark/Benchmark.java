@@ -4,6 +4,11 @@ import java.nio.file.Path;
 
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
+import org.openjdk.jmh.results.format.ResultFormatType;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.Options;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /**
  * The benchmark, from the command line.
@@ -17,8 +22,9 @@ public final class Benchmark {
 
 	/**
 	 * Run.
-	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads and
-	 * incidents; then, if not all of it is wanted, {@code throughput} or {@code recovery}
+	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads,
+	 * incidents and sizes; then, if not all of it is wanted, {@code throughput},
+	 * {@code recovery}, {@code growth} or {@code micro}
 	 */
 	public static void main(String[] args) throws Exception {
 		String[] words = String.join(" ", args).split(" ");
@@ -40,8 +46,26 @@ public final class Benchmark {
 				}
 				recoveries.write(DIRECTORY.resolve("recovery.json"));
 			}
+			if (part.isEmpty() || part.equals("growth")) {
+				Growth growth = new Growth(redis, postgres, System.out);
+				for (int size : settings.sizes()) {
+					growth.measure(size);
+				}
+				growth.write(DIRECTORY.resolve("growth.json"));
+			}
+		}
+		if (part.equals("micro") || (part.isEmpty() && settings.micro())) {
+			micro();
 		}
 		System.exit(0);
+	}
+
+	private static void micro() throws RunnerException {
+		Options options = new OptionsBuilder().include("io\\.github\\.resilientsession\\..*Benchmark\\.")
+			.result(DIRECTORY.resolve("micro.json").toString())
+			.resultFormat(ResultFormatType.JSON)
+			.build();
+		new Runner(options).run();
 	}
 
 	private static Settings settings(String name) {

@@ -16,9 +16,11 @@ import java.util.List;
  * @param recoverySessions how many sessions Redis loses
  * @param readsPerSecond how many reads fall due meanwhile
  * @param recovery how long recoveries are watched
+ * @param sizes of the table, at which growth is measured
+ * @param micro whether the microbenchmarks belong to it
  */
 record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, int sessions, List<Incident> incidents,
-		int recoverySessions, int readsPerSecond, Duration recovery) {
+		int recoverySessions, int readsPerSecond, Duration recovery, List<Integer> sizes, boolean micro) {
 
 	/**
 	 * What a whole run measures.
@@ -31,7 +33,7 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, in
 			}
 		}
 		return new Settings(loads, 7, Duration.ofSeconds(1), Duration.ofSeconds(2), 10_000, List.of(Incident.values()),
-				100_000, 4_000, Duration.ofSeconds(60));
+				100_000, 4_000, Duration.ofSeconds(60), List.of(10_000, 100_000, 1_000_000), true);
 	}
 
 	/**
@@ -39,7 +41,7 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, in
 	 */
 	static Settings quick() {
 		return new Settings(List.of(new Load(Payload.SMALL, 16)), 5, Duration.ofMillis(600), Duration.ofSeconds(1),
-				5_000, List.of(Incident.FLUSHALL), 10_000, 2_000, Duration.ofSeconds(14));
+				5_000, List.of(Incident.FLUSHALL), 10_000, 2_000, Duration.ofSeconds(14), List.of(10_000), false);
 	}
 
 	/**

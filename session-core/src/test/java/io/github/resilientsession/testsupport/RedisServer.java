@@ -1,5 +1,6 @@
 package io.github.resilientsession.testsupport;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -266,6 +267,15 @@ public abstract class RedisServer implements AutoCloseable {
 	 */
 	public final List<String> keys(String pattern) {
 		return call((redis) -> scan(redis, pattern));
+	}
+
+	/**
+	 * Watch which commands it is sent from now on.
+	 * @return the watch, to be closed
+	 * @throws IOException if it does not answer
+	 */
+	public final CommandWatch watchCommands() throws IOException {
+		return CommandWatch.start(this);
 	}
 
 	/**
