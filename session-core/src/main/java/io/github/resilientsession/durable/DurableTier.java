@@ -42,7 +42,7 @@ public final class DurableTier implements AutoCloseable {
 
 	private static final Duration EXPIRED_FOR = Duration.ofSeconds(5);
 
-	private final DataSource dataSource;
+	private final TimeLimitedDataSource dataSource;
 
 	private final SessionRows rows;
 
@@ -503,12 +503,15 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Whether a failure is the database's answer to one statement, and says nothing about
 	 * the next: bad data, a table that is missing, a transaction that may only read, a
-	 * full disk, a lock.
+	 * full disk, a lock; or a statement whose turn did not come.
 	 * @param failure the failure
 	 * @return whether the database works but for that
 	 */
 	public static boolean isAnswer(Throwable failure) {
 		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof GroupCommit.TurnTimeoutException) {
+				return true;
+			}
 			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
 				String state = sql.getSQLState();
 				return state.matches("(22|23|25|42|55).*|53100|HYT00");
@@ -569,6 +572,7 @@ public final class DurableTier implements AutoCloseable {
 	@Override
 	public void close() {
 		this.unit.close();
+		this.dataSource.close();
 	}
 
 }

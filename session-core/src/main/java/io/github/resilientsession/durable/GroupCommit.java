@@ -10,8 +10,11 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import org.springframework.dao.QueryTimeoutException;
 
@@ -30,7 +33,18 @@ import org.springframework.dao.QueryTimeoutException;
  */
 final class GroupCommit<T, R> {
 
+	private static final Logger logger = LoggerFactory.getLogger(GroupCommit.class);
+
+	/**
+	 * Between looks at what is under way, when it takes longer than is waited for a turn.
+	 */
+	private static final Duration SHORT_PAUSE = Duration.ofMillis(5);
+
 	private final int maxSize;
+
+	private final long maxBytes;
+
+	private final ToLongFunction<T> bytes;
 
 	private final Duration patience;
 
@@ -48,13 +62,18 @@ final class GroupCommit<T, R> {
 	 * Create an empty group.
 	 * @param maxGroups how many groups may be under way at once
 	 * @param maxSize how many items are executed together at most
+	 * @param maxBytes how many bytes, where no more items are added
+	 * @param bytes how many bytes an item has
 	 * @param patience how long an item waits for its turn
 	 * @param work executes items, and returns as many results in the same order; keeps to
 	 * a time limit by itself
 	 */
-	GroupCommit(int maxGroups, int maxSize, Duration patience, Function<List<T>, List<R>> work) {
+	GroupCommit(int maxGroups, int maxSize, long maxBytes, ToLongFunction<T> bytes, Duration patience,
+			Function<List<T>, List<R>> work) {
 		this.groups = new Semaphore(maxGroups);
 		this.maxSize = maxSize;
+		this.maxBytes = maxBytes;
+		this.bytes = bytes;
 		this.patience = patience;
 		this.work = work;
 	}
@@ -66,7 +85,7 @@ final class GroupCommit<T, R> {
 	 * or {@code null}: the caller goes on when that has ended, and so need not wait
 	 * twice. It does not wait and does not throw; another thread runs it
 	 * @return what came of it
-	 * @throws QueryTimeoutException if its turn did not come; it is not executed
+	 * @throws TurnTimeoutException if its turn did not come; it is not executed
 	 * @throws RuntimeException what the work failed with
 	 */
 	R execute(T item, @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next) {
@@ -74,32 +93,34 @@ final class GroupCommit<T, R> {
 		this.waiting.add(member);
 		long deadline = System.nanoTime() + this.patience.toNanos();
 		boolean interrupted = false;
-		// An item is entered before the semaphore is tried, and the semaphore given back
-		// before the next item is looked for: one of the two threads sees the other.
-		while (!member.isDone()) {
-			if (member.isWaiting() && this.groups.tryAcquire()) {
-				executeGroup();
-			}
-			else {
+		try {
+			// An item is entered before the semaphore is tried, and the semaphore given
+			// back before the next item is looked for: one of the two threads sees the
+			// other.
+			while (!member.isDone()) {
+				if (member.isWaiting() && this.groups.tryAcquire()) {
+					executeGroup();
+					continue;
+				}
 				long left = deadline - System.nanoTime();
-				if (left <= 0 && member.isExecuted()) {
-					// What comes next takes too long: it goes on by itself.
+				if (left <= 0 && member.goesOnAlone()) {
 					break;
 				}
 				if (left <= 0 && member.giveUp()) {
 					// It may have been woken for the next group.
 					wakeNext();
-					throw new QueryTimeoutException("Session writes before this one took longer than "
-							+ this.patience.toMillis() + " ms; it was not executed");
+					throw new TurnTimeoutException(this.patience);
 				}
-				LockSupport.parkNanos(this, (left > 0) ? left : this.patience.toNanos());
+				LockSupport.parkNanos(this, (left > 0) ? left : SHORT_PAUSE.toNanos());
 				interrupted |= Thread.interrupted();
 			}
+			return member.result();
 		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
 		}
-		return member.result();
 	}
 
 	private void executeGroup() {
@@ -119,13 +140,15 @@ final class GroupCommit<T, R> {
 	}
 
 	private void take(List<Member<T, R>> group) {
-		while (group.size() < this.maxSize) {
+		long size = 0;
+		while (group.size() < this.maxSize && size < this.maxBytes) {
 			Member<T, R> next = this.waiting.poll();
 			if (next == null) {
 				return;
 			}
 			if (next.take()) {
 				group.add(next);
+				size += this.bytes.applyAsLong(next.item());
 			}
 		}
 	}
@@ -180,6 +203,8 @@ final class GroupCommit<T, R> {
 		 */
 		private final AtomicReference<Object> state = new AtomicReference<>(WAITING);
 
+		private final AtomicReference<Next> begun = new AtomicReference<>(Next.NOT_BEGUN);
+
 		private volatile boolean done;
 
 		Member(T item, @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next) {
@@ -195,8 +220,13 @@ final class GroupCommit<T, R> {
 			return this.state.get() == WAITING;
 		}
 
-		boolean isExecuted() {
-			return this.state.get() instanceof Outcome<?>;
+		/**
+		 * Whether it was executed and what comes next either goes on by itself or, from
+		 * now on, is not going to be begun.
+		 */
+		boolean goesOnAlone() {
+			return this.state.get() instanceof Outcome<?>
+					&& (this.begun.compareAndSet(Next.NOT_BEGUN, Next.SKIPPED) || this.begun.get() == Next.BEGUN);
 		}
 
 		/**
@@ -218,19 +248,29 @@ final class GroupCommit<T, R> {
 		 * Begin what comes next, and wake the thread when that has ended.
 		 */
 		void goOn() {
-			CompletionStage<?> begun = null;
+			CompletionStage<?> stage = begin();
+			if (stage == null) {
+				end();
+			}
+			else {
+				stage.whenComplete((answer, failure) -> end());
+			}
+		}
+
+		private @Nullable CompletionStage<?> begin() {
+			if (this.next == null || outcome().failed() || !this.begun.compareAndSet(Next.NOT_BEGUN, Next.BEGINNING)) {
+				return null;
+			}
 			try {
-				if (this.next != null && !outcome().failed()) {
-					begun = this.next.apply(result());
-				}
+				return this.next.apply(result());
+			}
+			// Others of the group are not to suffer from it, nor what was executed.
+			catch (RuntimeException ex) {
+				logger.debug("What follows a write was not begun", ex);
+				return null;
 			}
 			finally {
-				if (begun == null) {
-					end();
-				}
-				else {
-					begun.whenComplete((answer, failure) -> end());
-				}
+				this.begun.set(Next.BEGUN);
 			}
 		}
 
@@ -281,6 +321,28 @@ final class GroupCommit<T, R> {
 				throw (RuntimeException) this.failure;
 			}
 			return this.result;
+		}
+
+	}
+
+	/**
+	 * How far what comes next is.
+	 */
+	private enum Next {
+
+		NOT_BEGUN, BEGINNING, BEGUN, SKIPPED
+
+	}
+
+	/**
+	 * Thrown when the turn of an item did not come: what was executed before it took too
+	 * long, which says nothing about what would have come of it.
+	 */
+	static final class TurnTimeoutException extends QueryTimeoutException {
+
+		TurnTimeoutException(Duration patience) {
+			super("Session writes before this one took longer than " + patience.toMillis()
+					+ " ms; it was not executed");
 		}
 
 	}

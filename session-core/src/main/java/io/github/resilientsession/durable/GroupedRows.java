@@ -35,23 +35,28 @@ final class GroupedRows {
 			+ ", attributes = w.attributes, redis_pending = (r.redis_pending or w.pending), "
 			+ "persisted_writes = right(concat_ws(' ', r.persisted_writes, w.tokens), 2048), "
 			+ "principal_name = case when w.has_principal then w.principal else r.principal_name end "
-			+ "from locked w where r.ctid = w.place returning w.position, r.persisted_writes";
+			+ "from locked w where r.ctid = w.place and r.session_id = w.id returning w.position, r.persisted_writes";
 
 	private static final String END = "update resilient_session r set state = 1, version = r.version + 1, "
 			+ "principal_name = null, attributes = w.nothing, redis_pending = (r.redis_pending or w.pending), "
 			+ "moved_to = w.%s, expires_at = greatest(r.expires_at, "
 			+ SessionRows.BUCKET
 				.formatted("w.now + r.max_inactive_seconds * 1000 + " + SessionRow.KEPT_AFTER_END.toMillis())
-			+ ") from locked w where r.ctid = w.place returning w.position, ";
+			+ ") from locked w where r.ctid = w.place and r.session_id = w.%s returning w.position, ";
 
-	private static final String END_ANY = "with " + LOCKED.formatted("id", "") + " " + END.formatted("moved_to")
+	private static final String END_ANY = "with " + LOCKED.formatted("id", "") + " " + END.formatted("moved_to", "id")
 			+ "r.version";
 
 	private static final String INSERT = "insert into resilient_session (" + SessionRow.COLUMNS + ") select w.id, "
 			+ "w.version, w.principal, w.created, w.accessed, w.seconds, "
 			+ SessionRows.BUCKET.formatted("w.accessed + w.life") + ", w.attributes, 0, w.pending, ";
 
-	private static final String INSERT_NEW = "with w as (select wanted.* from %s), inserted as (" + INSERT
+	/**
+	 * Of two rows of one id, one is inserted. In the order of their ids, so that two
+	 * nodes do not wait for each other.
+	 */
+	private static final String INSERT_NEW = "with w as (select distinct on (wanted.id) wanted.* from %s "
+			+ "order by wanted.id, wanted.position), inserted as (" + INSERT
 			+ "w.tokens, null from w on conflict do nothing returning session_id) "
 			+ "select w.position from inserted join w on w.id = inserted.session_id";
 
@@ -59,10 +64,15 @@ final class GroupedRows {
 	 * An insert that fails fails the whole, and so nothing is ended without it.
 	 */
 	private static final String CHANGE = "with " + LOCKED.formatted("old_id", "and version = wanted.expected ")
-			+ ", ended as (" + END.formatted("id") + "r.persisted_writes), inserted as (" + INSERT
+			+ ", ended as (" + END.formatted("id", "old_id") + "r.persisted_writes), inserted as (" + INSERT
 			+ "right(concat_ws(' ', ended.persisted_writes, w.tokens), 2048), null "
 			+ "from ended join locked w on w.position = ended.position returning session_id, persisted_writes) "
 			+ "select w.position, inserted.persisted_writes from inserted join locked w on w.id = inserted.session_id";
+
+	/**
+	 * What is larger is written alone.
+	 */
+	static final int MAX_BYTES = 64 * 1024;
 
 	private final GroupedStatement<State, Optional<Set<String>>> updates;
 
@@ -88,13 +98,13 @@ final class GroupedRows {
 				new Column<>("now", ColumnType.NUMBER, End::now),
 				new Column<>("pending", ColumnType.FLAG, End::redisPending),
 				new Column<>("nothing", ColumnType.BYTES, (end) -> SessionRows.NO_ATTRIBUTES));
-		this.updates = new GroupedStatement<>(statements, "update", UPDATE, updated, Optional.empty(),
+		this.updates = new GroupedStatement<>(statements, "update", UPDATE, updated, State::bytes, Optional.empty(),
 				GroupedRows::tokens, patience);
-		this.inserts = new GroupedStatement<>(statements, "insert", INSERT_NEW, inserted, false, (row) -> true,
-				patience);
-		this.changes = new GroupedStatement<>(statements, "change of id", CHANGE, changed, Optional.empty(),
-				GroupedRows::tokens, patience);
-		this.ends = new GroupedStatement<>(statements, "end", END_ANY, ended, OptionalLong.empty(),
+		this.inserts = new GroupedStatement<>(statements, "insert", INSERT_NEW, inserted, State::bytes, false,
+				(row) -> true, patience);
+		this.changes = new GroupedStatement<>(statements, "change of id", CHANGE, changed,
+				(change) -> change.next().bytes(), Optional.empty(), GroupedRows::tokens, patience);
+		this.ends = new GroupedStatement<>(statements, "end", END_ANY, ended, (end) -> 0, OptionalLong.empty(),
 				(row) -> OptionalLong.of(row.getLong(2)), patience);
 	}
 

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,12 @@ final class GroupedStatement<T, R> {
 
 	private static final int MAX_SIZE = 64;
 
+	/**
+	 * More is not sent at once: a network that swallows it would stop all that waits
+	 * behind.
+	 */
+	private static final long MAX_BYTES = 128 * 1024;
+
 	private final Statements statements;
 
 	private final String task;
@@ -52,19 +59,20 @@ final class GroupedStatement<T, R> {
 	 * {@code wanted}, with the columns and {@code position}; it returns the position of
 	 * each row for which it was done, and what the reader reads
 	 * @param columns of what is wanted
+	 * @param bytes how many bytes of attributes a wanted row has
 	 * @param absent what comes of it where it was not done
 	 * @param reader reads what comes of it, from the second column on
 	 * @param patience how long a request waits for its turn
 	 */
-	GroupedStatement(Statements statements, String task, String sql, List<Column<T>> columns, R absent,
-			RowReader<R> reader, Duration patience) {
+	GroupedStatement(Statements statements, String task, String sql, List<Column<T>> columns, ToLongFunction<T> bytes,
+			R absent, RowReader<R> reader, Duration patience) {
 		this.statements = statements;
 		this.task = task;
 		this.sql = sql.formatted(wanted(columns));
 		this.columns = columns;
 		this.absent = absent;
 		this.reader = reader;
-		this.groups = new GroupCommit<>(MAX_GROUPS, MAX_SIZE, patience, this::executeAll);
+		this.groups = new GroupCommit<>(MAX_GROUPS, MAX_SIZE, MAX_BYTES, bytes, patience, this::executeAll);
 	}
 
 	/**

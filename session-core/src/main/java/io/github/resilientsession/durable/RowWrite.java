@@ -96,6 +96,10 @@ final class RowWrite {
 			return this.life;
 		}
 
+		int bytes() {
+			return this.attributes.length;
+		}
+
 		byte[] attributes() {
 			return this.attributes;
 		}

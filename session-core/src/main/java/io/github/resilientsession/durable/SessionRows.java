@@ -29,6 +29,7 @@ import io.github.resilientsession.record.SessionRecord;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.dao.DataAccessException;
+import org.springframework.dao.QueryTimeoutException;
 
 /**
  * The statements about sessions that requests wait for, and those that have to be as
@@ -165,7 +166,7 @@ final class SessionRows {
 
 	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites, Committed committed) {
 		State row = State.insert(session, 0, redisPending, persistedWrites, this.settings);
-		return inGroup((grouped) -> grouped.insert(row, committed), false)
+		return inGroup(row.bytes(), (grouped) -> grouped.insert(row, committed), false)
 				|| this.statements.execute("insert", this.insert, (statement) -> {
 					setActive(statement, session, redisPending);
 					statement.setString(11, persistedWrites);
@@ -180,19 +181,34 @@ final class SessionRows {
 	 * lock, and its failures are its own.
 	 * @param absent what it returns if it was not done
 	 */
-	private <R> R inGroup(Function<GroupedRows, R> work, R absent) {
-		if (this.grouped == null) {
+	private <R> R inGroup(int bytes, Function<GroupedRows, R> work, R absent) {
+		if (this.grouped == null || bytes > GroupedRows.MAX_BYTES) {
 			return absent;
 		}
+		long deadline = System.nanoTime() + this.settings.timeLimit().toNanos();
 		try {
-			return work.apply(this.grouped);
+			R done = work.apply(this.grouped);
+			if (done.equals(absent) && System.nanoTime() - deadline > 0) {
+				throw new QueryTimeoutException("The database took longer than " + this.settings.timeLimit().toMillis()
+						+ " ms for a write that it did not make");
+			}
+			return done;
 		}
 		catch (DataAccessException ex) {
-			if (!DurableTier.isRefusal(ex)) {
+			if (!mayBeAnothers(ex)) {
 				throw ex;
 			}
 			return absent;
 		}
+	}
+
+	/**
+	 * Whether a statement may have failed because of one of its rows: refused data, a
+	 * conflict with another transaction, a lock.
+	 */
+	private static boolean mayBeAnothers(DataAccessException failure) {
+		return DurableTier.isRefusal(failure) || (failure.getRootCause() instanceof SQLException sql
+				&& sql.getSQLState() != null && sql.getSQLState().matches("40.*|55P03|57014"));
 	}
 
 	boolean insertEnded(String id, @Nullable String movedTo, Instant now, Duration keep, boolean redisPending) {
@@ -239,7 +255,8 @@ final class SessionRows {
 	Optional<Set<String>> update(SessionRecord next, long expectedVersion, SessionChange.@Nullable Principal principal,
 			boolean redisPending, @Nullable String persistedWrites, Committed committed) {
 		State update = State.update(next, expectedVersion, principal, redisPending, persistedWrites, this.settings);
-		Optional<Set<String>> updated = inGroup((grouped) -> grouped.update(update, committed), Optional.empty());
+		Optional<Set<String>> updated = inGroup(update.bytes(), (grouped) -> grouped.update(update, committed),
+				Optional.empty());
 		return updated.isPresent() ? updated : updateAlone(update);
 	}
 
@@ -272,7 +289,7 @@ final class SessionRows {
 
 	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
 		End end = new End(id, movedTo, now.toEpochMilli(), redisPending);
-		OptionalLong ended = inGroup((grouped) -> grouped.end(end), OptionalLong.empty());
+		OptionalLong ended = inGroup(0, (grouped) -> grouped.end(end), OptionalLong.empty());
 		return ended.isPresent() ? ended : endAlone(end);
 	}
 
@@ -298,7 +315,8 @@ final class SessionRows {
 			boolean redisPending, @Nullable String persistedWrites, Committed committed) {
 		Change change = new Change(oldId,
 				State.insert(next, expectedVersion, redisPending, persistedWrites, this.settings), now.toEpochMilli());
-		Optional<Set<String>> changed = inGroup((grouped) -> grouped.changeId(change, committed), Optional.empty());
+		Optional<Set<String>> changed = inGroup(change.next().bytes(), (grouped) -> grouped.changeId(change, committed),
+				Optional.empty());
 		return changed.isPresent() ? changed
 				: changeIdAlone(oldId, expectedVersion, next, now, redisPending, persistedWrites);
 	}

@@ -8,9 +8,14 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
 import java.util.Set;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 import javax.sql.DataSource;
+
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
@@ -19,11 +24,12 @@ import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
  * Gives connections on which nothing waits longer than a time limit, even on a database
  * that hangs: a query time-out needs the server's help, a network time-out does not. What
  * it took to get the connection is taken off the limit, and so is what its earlier
- * statements took. The connection is handed back as it was. Being an object of its own,
- * it also never shares a connection that an application's transaction has bound to the
- * thread.
+ * statements took. A network time-out is about what is read: a connection on which it is
+ * still written after twice the limit is aborted. The connection is handed back as it
+ * was. Being an object of its own, it also never shares a connection that an
+ * application's transaction has bound to the thread.
  */
-final class TimeLimitedDataSource extends DelegatingDataSource {
+final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCloseable {
 
 	/**
 	 * What comes before a wait for the server.
@@ -33,9 +39,18 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 
 	private final Duration limit;
 
+	private final ScheduledThreadPoolExecutor watch;
+
 	TimeLimitedDataSource(DataSource target, Duration limit) {
 		super(outsideTransactions(target));
 		this.limit = limit;
+		this.watch = new ScheduledThreadPoolExecutor(1, (task) -> {
+			Thread thread = new Thread(task, "resilient-session-connection-watch");
+			thread.setDaemon(true);
+			return thread;
+		});
+		this.watch.setRemoveOnCancelPolicy(true);
+		this.watch.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
 	}
 
 	/**
@@ -65,10 +80,11 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 		}
 	}
 
-	private static Connection limited(Connection connection, long deadline) throws SQLException {
+	private Connection limited(Connection connection, long deadline) throws SQLException {
 		boolean autoCommit = connection.getAutoCommit();
 		int networkTimeout = networkTimeout(connection);
 		limit(connection, networkTimeout, deadline);
+		Future<?> abortion = (networkTimeout >= 0) ? abortLater(connection) : null;
 		if (!autoCommit) {
 			connection.setAutoCommit(true);
 		}
@@ -76,6 +92,9 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 				new Class<?>[] { Connection.class }, (proxy, method, args) -> {
 					if (BEFORE_A_WAIT.contains(method.getName()) && !connection.isClosed()) {
 						limit(connection, networkTimeout, deadline);
+					}
+					if (method.getName().equals("close") && abortion != null) {
+						abortion.cancel(false);
 					}
 					if (method.getName().equals("close") && !connection.isClosed()) {
 						restore(connection, autoCommit, networkTimeout);
@@ -87,6 +106,24 @@ final class TimeLimitedDataSource extends DelegatingDataSource {
 						throw ex.getCause();
 					}
 				});
+	}
+
+	private @Nullable Future<?> abortLater(Connection connection) {
+		try {
+			return this.watch.schedule(() -> {
+				connection.abort(Runnable::run);
+				return true;
+			}, this.limit.multipliedBy(2).toNanos(), TimeUnit.NANOSECONDS);
+		}
+		catch (RejectedExecutionException ex) {
+			// Closed: the last statements are limited as far as they wait to read.
+			return null;
+		}
+	}
+
+	@Override
+	public void close() {
+		this.watch.shutdown();
 	}
 
 	private static void limit(Connection connection, int networkTimeout, long deadline) throws SQLException {

@@ -84,7 +84,7 @@ public final class Resync implements AutoCloseable {
 	 */
 	private static final int MIN_SESSIONS = 100;
 
-	private static final int MAX_SESSIONS = 1_000;
+	private static final int MAX_SESSIONS = 400;
 
 	private static final long PAGE_BYTES = 4 << 20;
 

@@ -7,11 +7,12 @@ if found then
 end
 local last = tonumber(ARGV[8])
 local first = access == ARGV[6] and 9 or 11
-if first < last then
-  hset(first, last)
-end
+-- Removals first, since a Redis that is out of memory refuses a script only if its first write takes memory.
 for i = last + 1, #ARGV do
   redis.call('HDEL', KEYS[1], ARGV[i])
+end
+if first < last then
+  hset(first, last)
 end
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], 'unpersisted', ARGV[4])

@@ -23,8 +23,8 @@ public final class Benchmark {
 	/**
 	 * Run.
 	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads,
-	 * incidents and sizes; then, if not all of it is wanted, {@code throughput},
-	 * {@code recovery}, {@code growth} or {@code micro}
+	 * incidents and sizes of the table, and the microbenchmarks; then, for one part of
+	 * it, {@code throughput}, {@code recovery}, {@code growth} or {@code micro}
 	 */
 	public static void main(String[] args) throws Exception {
 		String[] words = String.join(" ", args).split(" ");
@@ -46,7 +46,7 @@ public final class Benchmark {
 				}
 				recoveries.write(DIRECTORY.resolve("recovery.json"));
 			}
-			if (part.isEmpty() || part.equals("growth")) {
+			if (part.equals("growth") || (part.isEmpty() && settings.whole())) {
 				Growth growth = new Growth(redis, postgres, System.out);
 				for (int size : settings.sizes()) {
 					growth.measure(size);
@@ -54,7 +54,7 @@ public final class Benchmark {
 				growth.write(DIRECTORY.resolve("growth.json"));
 			}
 		}
-		if (part.equals("micro") || (part.isEmpty() && settings.micro())) {
+		if (part.equals("micro") || (part.isEmpty() && settings.whole())) {
 			micro();
 		}
 		System.exit(0);

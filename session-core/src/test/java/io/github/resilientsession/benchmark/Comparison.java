@@ -10,6 +10,7 @@ import java.util.Arrays;
  * @param peer what it is compared with
  * @param payload how large the sessions are
  * @param threads how many threads there are
+ * @param virtual_threads whether they are virtual
  * @param ratio_median the median over the rounds of the ratio in each
  * @param ratio_min the smallest ratio
  * @param ratio_max the largest ratio
@@ -22,8 +23,8 @@ import java.util.Arrays;
  * @param allocated_bytes that the virtual machine allocated, per operation
  * @param errors operations that failed, in all rounds
  */
-record Comparison(String name, String peer, String payload, int threads, double ratio_median, double ratio_min,
-		double ratio_max, double ops_per_second, double p50_us, double p99_us, double redis_commands,
+record Comparison(String name, String peer, String payload, int threads, boolean virtual_threads, double ratio_median,
+		double ratio_min, double ratio_max, double ops_per_second, double p50_us, double p99_us, double redis_commands,
 		double sql_statements, long redis_bytes, long allocated_bytes, long errors, double peer_ops_per_second,
 		double peer_p50_us, double peer_p99_us, double peer_redis_commands, double peer_sql_statements,
 		long peer_redis_bytes, long peer_allocated_bytes, long peer_errors) {
@@ -34,7 +35,7 @@ record Comparison(String name, String peer, String payload, int threads, double 
 			ratios[i] = ours.rounds().get(i).operationsPerSecond() / peer.rounds().get(i).operationsPerSecond();
 		}
 		Arrays.sort(ratios);
-		return new Comparison(name, peer.peer(), load.payload().name(), load.threads(),
+		return new Comparison(name, peer.peer(), load.payload().name(), load.threads(), load.virtual(),
 				rounded(Measured.median(ratios)), rounded(ratios[0]), rounded(ratios[ratios.length - 1]),
 				rounded(ours.operationsPerSecond()), rounded(ours.percentile(50)), rounded(ours.percentile(99)),
 				rounded(ours.redisCommands()), rounded(ours.statements()), ours.redisBytes(), ours.allocatedBytes(),

@@ -36,9 +36,31 @@ final class Load implements AutoCloseable {
 	 * @param redisBytes tells how many bytes Redis has received so far
 	 */
 	Load(int threads, LongSupplier redisBytes) {
+		this(threads, false, redisBytes);
+	}
+
+	/**
+	 * Create a load.
+	 * @param threads how many threads
+	 * @param virtual whether they are virtual, from Java 21 on
+	 * @param redisBytes tells how many bytes Redis has received so far
+	 */
+	Load(int threads, boolean virtual, LongSupplier redisBytes) {
 		this.threads = threads;
 		this.redisBytes = redisBytes;
-		this.executor = Executors.newFixedThreadPool(threads);
+		this.executor = virtual ? virtualThreads() : Executors.newFixedThreadPool(threads);
+	}
+
+	/**
+	 * Called by name, since the library is compiled for an older Java.
+	 */
+	private static ExecutorService virtualThreads() {
+		try {
+			return (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
+		}
+		catch (ReflectiveOperationException ex) {
+			throw new IllegalStateException("This Java has no virtual threads", ex);
+		}
 	}
 
 	/**

@@ -78,6 +78,7 @@ final class Recoveries {
 		Files.createDirectories(file.getParent());
 		JsonMapper json = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 		Files.write(file, json.writeValueAsBytes(this.seconds));
+		new Charts(file.getParent()).draw(this.seconds);
 		this.out.println("written: " + file);
 	}
 

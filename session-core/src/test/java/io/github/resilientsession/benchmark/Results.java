@@ -34,8 +34,8 @@ final class Results {
 
 	void add(Comparison one) {
 		this.comparisons.add(one);
-		this.out.printf(LINE, one.name(), one.payload(), one.threads(), one.peer(), two(one.ratio_median()),
-				two(one.ratio_min()), two(one.ratio_max()), whole(one.ops_per_second()),
+		this.out.printf(LINE, one.name(), one.payload(), one.threads() + (one.virtual_threads() ? "v" : ""), one.peer(),
+				two(one.ratio_median()), two(one.ratio_min()), two(one.ratio_max()), whole(one.ops_per_second()),
 				whole(one.peer_ops_per_second()), whole(one.p50_us()), whole(one.peer_p50_us()), whole(one.p99_us()),
 				whole(one.peer_p99_us()), two(one.redis_commands()), two(one.sql_statements()), one.redis_bytes(),
 				one.allocated_bytes());

@@ -17,10 +17,10 @@ import java.util.List;
  * @param readsPerSecond how many reads fall due meanwhile
  * @param recovery how long recoveries are watched
  * @param sizes of the table, at which growth is measured
- * @param micro whether the microbenchmarks belong to it
+ * @param whole whether growth and the microbenchmarks belong to it
  */
 record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, int sessions, List<Incident> incidents,
-		int recoverySessions, int readsPerSecond, Duration recovery, List<Integer> sizes, boolean micro) {
+		int recoverySessions, int readsPerSecond, Duration recovery, List<Integer> sizes, boolean whole) {
 
 	/**
 	 * What a whole run measures.
@@ -29,8 +29,11 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, in
 		List<Load> loads = new ArrayList<>();
 		for (Payload payload : List.of(Payload.SMALL, Payload.LARGE)) {
 			for (int threads : List.of(1, 16, 128)) {
-				loads.add(new Load(payload, threads));
+				loads.add(new Load(payload, threads, false));
 			}
+		}
+		if (Runtime.version().feature() >= 21) {
+			loads.add(new Load(Payload.SMALL, 128, true));
 		}
 		return new Settings(loads, 7, Duration.ofSeconds(1), Duration.ofSeconds(2), 10_000, List.of(Incident.values()),
 				100_000, 4_000, Duration.ofSeconds(60), List.of(10_000, 100_000, 1_000_000), true);
@@ -40,8 +43,9 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, in
 	 * What takes less than four minutes.
 	 */
 	static Settings quick() {
-		return new Settings(List.of(new Load(Payload.SMALL, 16)), 5, Duration.ofMillis(600), Duration.ofSeconds(1),
-				5_000, List.of(Incident.FLUSHALL), 10_000, 2_000, Duration.ofSeconds(14), List.of(10_000), false);
+		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 5, Duration.ofMillis(600),
+				Duration.ofSeconds(1), 5_000, List.of(Incident.FLUSHALL), 10_000, 2_000, Duration.ofSeconds(14),
+				List.of(10_000), false);
 	}
 
 	/**
@@ -49,8 +53,9 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration warmUp, in
 	 *
 	 * @param payload how large the sessions are
 	 * @param threads how many threads there are
+	 * @param virtual whether they are virtual
 	 */
-	record Load(Payload payload, int threads) {
+	record Load(Payload payload, int threads, boolean virtual) {
 
 	}
 

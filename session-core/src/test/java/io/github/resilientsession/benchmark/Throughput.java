@@ -45,7 +45,7 @@ final class Throughput {
 	void compare(Settings.Load load, Results results) throws Exception {
 		this.redis.restartEmpty();
 		List<Peer<?>> peers = new Peers(this.redis, this.postgres).all();
-		try (Load threads = new Load(load.threads(), this::bytesToRedis)) {
+		try (Load threads = new Load(load.threads(), load.virtual(), this::bytesToRedis)) {
 			Map<String, Stock> stocks = new LinkedHashMap<>();
 			for (Peer<?> peer : peers) {
 				long before = this.redis.usedMemory();

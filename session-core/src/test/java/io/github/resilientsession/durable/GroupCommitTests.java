@@ -45,7 +45,7 @@ class GroupCommitTests {
 	void itemsOfManyThreads_areEachExecutedOnceAndGetTheirOwnResult() throws Exception {
 		Set<Integer> executed = ConcurrentHashMap.newKeySet();
 		AtomicInteger atOnce = new AtomicInteger();
-		GroupCommit<Integer, String> commit = new GroupCommit<>(1, 5, PATIENCE, (items) -> {
+		GroupCommit<Integer, String> commit = new GroupCommit<>(1, 5, 1_000, (item) -> 10, PATIENCE, (items) -> {
 			assertThat(atOnce.incrementAndGet()).isEqualTo(1);
 			assertThat(items).hasSizeBetween(1, 5).allSatisfy((item) -> assertThat(executed.add(item)).isTrue());
 			LockSupport.parkNanos(100_000);
@@ -69,7 +69,8 @@ class GroupCommitTests {
 	@Test
 	void itemsThatComeWhileAGroupIsUnderWay_areOneGroup() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 100, PATIENCE, waitingFor(firstGoesOn));
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 100, 1_000, (item) -> 10, PATIENCE,
+				waitingFor(firstGoesOn));
 		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
 
@@ -87,8 +88,38 @@ class GroupCommitTests {
 	}
 
 	@Test
+	void items_areExecutedTogetherUpToANumberOfBytes() throws Exception {
+		CountDownLatch firstGoesOn = new CountDownLatch(1);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 100, 25, (item) -> 10, PATIENCE,
+				waitingFor(firstGoesOn));
+		this.requests.submit(() -> commit.execute(0, null));
+		await().until(() -> this.groups.size() == 1);
+
+		List<Future<Integer>> others = IntStream.rangeClosed(1, 6)
+			.mapToObj((item) -> startWaiting(() -> commit.execute(item, null)))
+			.toList();
+		firstGoesOn.countDown();
+
+		for (int i = 0; i < 6; i++) {
+			assertThat(others.get(i).get(10, TimeUnit.SECONDS)).isEqualTo(i + 1);
+		}
+		assertThat(this.groups).containsExactly(List.of(0), List.of(1, 2, 3), List.of(4, 5, 6));
+	}
+
+	@Test
+	void whatComesNextAndThrows_isNotBegunForThatItemOnly() {
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
+				(items) -> items);
+
+		assertThat(commit.execute(1, (result) -> {
+			throw new IllegalStateException("next");
+		})).isEqualTo(1);
+		assertThat(commit.execute(2, null)).isEqualTo(2);
+	}
+
+	@Test
 	void failure_isThatOfTheWholeGroupAndOfNoOther() {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, PATIENCE, (items) -> {
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE, (items) -> {
 			if (items.contains(13)) {
 				throw new IllegalArgumentException("13");
 			}
@@ -102,7 +133,8 @@ class GroupCommitTests {
 	@Test
 	void itemWhoseTurnDoesNotCome_isNotExecutedAndHoldsUpNobody() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1, Duration.ofMillis(200), waitingFor(firstGoesOn));
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1, 1_000, (item) -> 10, Duration.ofMillis(200),
+				waitingFor(firstGoesOn));
 		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
 
@@ -118,7 +150,8 @@ class GroupCommitTests {
 	@Test
 	void interrupt_isKeptForLater() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, PATIENCE, waitingFor(firstGoesOn));
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
+				waitingFor(firstGoesOn));
 		this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
 		boolean[] interrupted = new boolean[1];
@@ -139,7 +172,8 @@ class GroupCommitTests {
 
 	@Test
 	void whatComesNext_isWaitedForOnlyByItsOwnCaller() throws Exception {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, PATIENCE, (items) -> items);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
+				(items) -> items);
 		CompletableFuture<Boolean> next = new CompletableFuture<>();
 		Future<Integer> waiting = this.requests.submit(() -> commit.execute(1, (result) -> next));
 
@@ -154,7 +188,8 @@ class GroupCommitTests {
 
 	@Test
 	void whatComesNextAndDoesNotEnd_isNotWaitedForForever() {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, Duration.ofMillis(200), (items) -> items);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, Duration.ofMillis(200),
+				(items) -> items);
 
 		assertThat(commit.execute(1, (result) -> new CompletableFuture<>())).isEqualTo(1);
 	}

@@ -151,7 +151,7 @@ class GroupedRowsTests {
 
 	@Test
 	void ofWritesOfOneVersionAtOnce_oneIsMade() throws Exception {
-		this.tier.insert(session("s", 1), false, null);
+		assertThat(atOnce(THREADS, (i) -> this.tier.insert(session("s", 1), false, null))).containsOnlyOnce(true);
 		List<Optional<Set<String>>> updated = atOnce(THREADS,
 				(i) -> this.tier.update(session("s", 2), 1, null, false, null));
 		assertThat(updated).filteredOn(Optional::isPresent).hasSize(1);

@@ -55,6 +55,9 @@ class PostgresDurableTierTests extends DurableTierTests {
 			SessionRecord base = session("s", 2);
 			calls.put("large update", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
 					base.lastAccessedTime(), base.maxInactiveInterval(), null, large), 1, null, false, null));
+			Map<String, byte[]> huge = Map.of("a", random(32 * 1024 * 1024));
+			calls.put("update that cannot be sent", () -> limited.update(new SessionRecord("s", 2, base.creationTime(),
+					base.lastAccessedTime(), base.maxInactiveInterval(), null, huge), 1, null, false, null));
 			calls.put("end", () -> limited.end("s", false, Duration.ofMinutes(30)));
 			calls.put("changeId", () -> limited.changeId("s", 1, session("u", 2), false, null));
 			calls.put("touch", () -> limited.touch(List.of(new Touch("s", base.lastAccessedTime()))));

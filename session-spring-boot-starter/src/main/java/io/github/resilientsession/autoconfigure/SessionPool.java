@@ -98,6 +98,8 @@ final class SessionPool implements DisposableBean {
 		config.setInitializationFailTimeout(-1);
 		config.setAutoCommit(true);
 		config.setReadOnly(false);
+		// Statements for many rows pass over those that others have changed meanwhile.
+		config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
 		config.setRegisterMbeans(false);
 		config.setLeakDetectionThreshold(0);
 		nameConnections(config);
