@@ -42,8 +42,7 @@ class RequestCostTests {
 
 	@Test
 	void requestThatReadsItsSession_sendsTwoCommands() throws Exception {
-		try (ConfigurableApplicationContext application = start();
-				CommandWatch commands = this.redis.watchCommands()) {
+		try (ConfigurableApplicationContext application = start(); CommandWatch commands = this.redis.watchCommands()) {
 			String cookie = login(application);
 			commands.take("spring:session:sessions:");
 			assertThat(get(application, "/name", cookie).body()).isEqualTo("alice");
@@ -53,8 +52,7 @@ class RequestCostTests {
 
 	@Test
 	void requestThatChangesItsSession_sendsTwoCommands() throws Exception {
-		try (ConfigurableApplicationContext application = start();
-				CommandWatch commands = this.redis.watchCommands()) {
+		try (ConfigurableApplicationContext application = start(); CommandWatch commands = this.redis.watchCommands()) {
 			String cookie = login(application);
 			commands.take("spring:session:sessions:");
 			assertThat(get(application, "/count", cookie).body()).isEqualTo("1");
