@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 
 import javax.sql.DataSource;
 
@@ -366,6 +367,23 @@ class RaceTests {
 		await().until(() -> this.other.repository.findById(id) == null);
 		assertThat(this.slow.repository.findById(id)).isNull();
 		assertThat(this.redis.keys(key(id))).isEmpty();
+	}
+
+	@Test
+	void copyOfAWriteWhoseAnswerTookLong_doesNotFillTheGapOfALaterOne() {
+		String id = this.other.create("a", "0");
+		ResilientSession session = this.slow.find(id);
+		session.setAttribute("a", "1");
+		this.between.set(() -> {
+			LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
+			this.other.set(id, "b", "2");
+			forget(id);
+		});
+		this.slow.repository.save(session);
+		assertThat(this.between.get()).isNull();
+		assertThat(this.redis.keys(key(id))).isEmpty();
+		assertThat(this.other.get(id, "a")).isEqualTo("1");
+		assertThat(this.slow.get(id, "b")).isEqualTo("2");
 	}
 
 	@Test

@@ -44,6 +44,8 @@ final class Commits {
 	 */
 	private static final int MAX_TOKENS = 150;
 
+	private static final Duration RECENT = Duration.ofMillis(100);
+
 	/**
 	 * More changes of id than a session goes through while writes of it are kept back.
 	 */
@@ -156,11 +158,13 @@ final class Commits {
 			List<String> tokens = carried.tokens().stream().limit(MAX_TOKENS).toList();
 			SessionRecord next = whole.applyTo(current).committed(version, tokens);
 			boolean asRead = onBase;
+			long asked = System.nanoTime();
 			Committed committed = (begin != null)
-					? (persisted) -> begin.begin(new Commit(next.knowing(persisted), asRead)) : Committed.NOTHING;
+					? (persisted) -> begin.begin(new Commit(next.knowing(persisted), asRead, asked))
+					: Committed.NOTHING;
 			Optional<Set<String>> persisted = write(current, inStore, next, whole, pending, tokens, committed);
 			if (persisted.isPresent()) {
-				return new Commit(next.knowing(persisted.get()), onBase);
+				return new Commit(next.knowing(persisted.get()), onBase, asked);
 			}
 			onBase = false;
 			pause(attempt);
@@ -270,9 +274,10 @@ final class Commits {
 	 * @return that commit, or {@code null} if the session was ended by another
 	 */
 	private @Nullable Commit committedBefore(String oldId, String newId) {
+		long asked = System.nanoTime();
 		if (!oldId.equals(newId)
 				&& this.circuit.call(() -> this.durable.loadForMerge(newId)) instanceof Lookup.Hit hit) {
-			return new Commit(hit.session(), false);
+			return new Commit(hit.session(), false, asked);
 		}
 		return null;
 	}
@@ -341,8 +346,18 @@ final class Commits {
 	 * @param next the state after it, which knows all that its row was given
 	 * @param onBase whether it was made on the state that the request started from, so
 	 * that the change alone brings an equal copy to this state
+	 * @param asked when the durable store was asked for it, by {@link System#nanoTime()}
 	 */
-	record Commit(SessionRecord next, boolean onBase) {
+	record Commit(SessionRecord next, boolean onBase, long asked) {
+
+		/**
+		 * Whether hardly anybody can have committed a newer state, put its copy, and
+		 * Redis have lost that. The answer of a store that hangs, or is cut off for a
+		 * while, may come long after its commit.
+		 */
+		boolean isRecent() {
+			return System.nanoTime() - this.asked < RECENT.toNanos();
+		}
 
 	}
 

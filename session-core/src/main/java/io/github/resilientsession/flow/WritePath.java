@@ -130,10 +130,10 @@ public final class WritePath {
 			tellRedis(cutOff, living(next), () -> this.convergence.convergeNew(next, sent));
 		}
 		else if (commit.onBase()) {
-			tellRedis(cutOff, living(next), () -> applyToCopy(base, next, change, sent));
+			tellRedis(cutOff, living(next), () -> applyToCopy(base, commit, change, sent));
 		}
 		else {
-			tellRedis(cutOff, living(next), () -> converge(next, change));
+			tellRedis(cutOff, living(next), () -> converge(commit, change));
 		}
 		return new WriteOutcome.Written(next);
 	}
@@ -266,19 +266,22 @@ public final class WritePath {
 				: this.durableCircuit.call(() -> this.durable.loadForMerge(id)) instanceof Lookup.Ended;
 	}
 
-	private void applyToCopy(SessionRecord base, SessionRecord next, SessionChange change, @Nullable Sent sent) {
+	private void applyToCopy(SessionRecord base, Commit commit, SessionChange change, @Nullable Sent sent) {
+		SessionRecord next = commit.next();
 		CopyOutcome found = this.redis.applied((sent != null) ? sent : this.redis.sendApply(base, next, change), next);
 		boolean stale = found.status() == Status.OTHER && found.currentVersion() < next.version();
 		if (stale || found.status() == Status.ABSENT) {
-			converge(next, change);
+			converge(commit, change);
 		}
 	}
 
 	/**
-	 * In shadow mode an absent copy was ended by a plain node.
+	 * In shadow mode an absent copy was ended by a plain node. A gap that was there after
+	 * a commit whose answer took long stays: the next read fills it with what is the
+	 * latest by then.
 	 */
-	private void converge(SessionRecord next, SessionChange change) {
-		this.convergence.converge(next, change, this.mode == Mode.ACTIVE);
+	private void converge(Commit commit, SessionChange change) {
+		this.convergence.converge(commit.next(), change, this.mode == Mode.ACTIVE && commit.isRecent());
 	}
 
 	/**

@@ -198,9 +198,10 @@ final class Judge {
 	}
 
 	private boolean isWithinBound(Ack ack, long began, long ended) {
-		long age = began - this.timeline.toldSince(ack.at(), began);
-		return (age <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
-				|| (age <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
+		long told = this.timeline.toldSince(ack.at(), began);
+		long filled = Math.max(told, this.timeline.gapFilledBy(ack.at()));
+		return (began - told <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
+				|| (began - filled <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
 	}
 
 	private void takenBack(Life life, String what) {

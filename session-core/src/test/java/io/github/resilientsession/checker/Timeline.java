@@ -8,6 +8,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
+import io.github.resilientsession.SessionNode;
+
 /**
  * What was wrong when: which faults were active, which node had cut a store off, and when
  * Redis lost data. Times are nanoseconds since the beginning. Safe for use by many
@@ -144,6 +146,20 @@ final class Timeline {
 	boolean redisLostCopies(long from, long to) {
 		return this.losses.stream()
 			.anyMatch((loss) -> loss.writtenAfter == Long.MIN_VALUE && loss.from <= to && loss.to >= from);
+	}
+
+	/**
+	 * Until when a copy that Redis has lost may get an older state in its place: a node
+	 * for which the database is away may have been on the way with that, and get the
+	 * answer late.
+	 * @param acked when the newer state was acknowledged
+	 */
+	long gapFilledBy(long acked) {
+		return this.databaseAway.stream()
+			.filter((period) -> period.meets(acked, acked))
+			.mapToLong((period) -> Math.min(period.to, plus(acked, SessionNode.DURABLE_TIME_LIMIT)))
+			.max()
+			.orElse(acked);
 	}
 
 	/**
