@@ -11,6 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 import com.github.benmanes.caffeine.cache.Cache;
@@ -72,18 +73,22 @@ public final class BatchLoader implements AutoCloseable {
 
 	private final LongSupplier trustEpoch;
 
+	private final BooleanSupplier redisAnswers;
+
 	private volatile Found onFound = (session, epoch) -> {
 	};
 
 	/**
 	 * Create a loader.
 	 * @param trustEpoch how often the copies in Redis have been suspected
+	 * @param redisAnswers whether Redis is asked before a load
 	 */
-	public BatchLoader(DurableTier durable, TierCircuit circuit, LongSupplier trustEpoch, LoadSettings settings,
-			SessionStoreListener listener) {
+	public BatchLoader(DurableTier durable, TierCircuit circuit, LongSupplier trustEpoch, BooleanSupplier redisAnswers,
+			LoadSettings settings, SessionStoreListener listener) {
 		this.durable = durable;
 		this.circuit = circuit;
 		this.trustEpoch = trustEpoch;
+		this.redisAnswers = redisAnswers;
 		this.settings = settings;
 		this.listener = listener;
 		this.loads = Caffeine.newBuilder()
@@ -215,12 +220,14 @@ public final class BatchLoader implements AutoCloseable {
 	/**
 	 * Between two queries, wait for more misses as long as they keep coming: those that
 	 * wait anyway then share one query. The first query after a pause never waits, nor
-	 * does one after a miss that came alone, nor one after which nobody came.
+	 * does one after a miss that came alone, nor one after which nobody came; nor any
+	 * while Redis does not answer, since then every read is a miss and the wait would
+	 * have no end.
 	 */
 	private void gather(int previousBatch) {
 		int waiting = 0;
 		int pausesWithoutAny = 0;
-		for (int i = 0; i < MAX_GATHER_MILLIS && previousBatch > 1; i++) {
+		for (int i = 0; i < MAX_GATHER_MILLIS && previousBatch > 1 && this.redisAnswers.getAsBoolean(); i++) {
 			int before = waiting;
 			waiting = this.queue.size();
 			pausesWithoutAny = (waiting == before) ? pausesWithoutAny + 1 : 0;

@@ -42,8 +42,8 @@ public final class SessionFlow implements AutoCloseable {
 	public SessionFlow(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
 			Settings settings, Consumer<SessionRecord> touched, RebuildWatch watch, Supplier<String> tokens,
 			ClusterClock clock, SessionStoreListener listener) {
-		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(), settings.load(),
-				listener);
+		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(),
+				() -> !redisCircuit.isOpen(), settings.load(), listener);
 		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.reach(() -> redis.find(id)),
 				settings.durable(), settings.outage().maxSessionLife(), clock, listener);
 		this.convergence = new Convergence(redis, commits, watch);
