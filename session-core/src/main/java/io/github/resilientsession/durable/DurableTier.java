@@ -365,8 +365,7 @@ public final class DurableTier implements AutoCloseable {
 	public RecentPage findRecent(RecentPage.@Nullable Position after, int limit) {
 		RecentPage.Position from = (after != null) ? after : new RecentPage.Position(Long.MAX_VALUE, "");
 		Instant now = this.clock.instant();
-		List<SessionRow> page = this.unit.inTransaction((repository) -> repository.findRecentBefore(now.toEpochMilli(),
-				from.expiresAt(), from.id(), Limit.of(limit)));
+		List<SessionRow> page = this.rows.recent(now, from, limit);
 		List<SessionRecord> sessions = new ArrayList<>(page.size());
 		for (SessionRow row : page) {
 			SessionRecord session = row.isExpiredAt(now, this.settings) ? null : read(row);

@@ -43,16 +43,6 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 			Limit limit);
 
 	/**
-	 * Rows that have not expired, back from a place in the index.
-	 */
-	@Query("""
-			select row from SessionRow row where row.state = 0 and row.expiresAt > :now
-			and (row.expiresAt, row.id) < (:expiresAt, :before)
-			order by row.expiresAt desc, row.id desc""")
-	List<SessionRow> findRecentBefore(@Param("now") long now, @Param("expiresAt") long expiresAt,
-			@Param("before") String before, Limit limit);
-
-	/**
 	 * Rows that are of no use any more. They are not found by the delete itself: H2 looks
 	 * for them again as it deletes.
 	 */

@@ -1,6 +1,5 @@
 package io.github.resilientsession.durable;
 
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -48,6 +47,12 @@ final class SessionRows {
 
 	private static final String LOAD = "select " + SessionRow.COLUMNS
 			+ " from resilient_session where session_id = any(?)";
+
+	/**
+	 * Rows that have not expired, back from a place in the index.
+	 */
+	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session where state = 0 "
+			+ "and expires_at > ? and (expires_at, session_id) < (?, ?) order by expires_at desc, session_id desc limit ?";
 
 	/**
 	 * Last access and expiry only move forward here, unless the interval itself shrinks.
@@ -140,21 +145,38 @@ final class SessionRows {
 
 	List<SessionRow> load(Collection<String> ids) {
 		List<SessionRow> rows = new ArrayList<>(ids.size());
-		query("load", LOAD, ids, (columns) -> rows.add(SessionRow.read(columns)));
+		query("load", LOAD, (statement) -> setIds(statement, ids), (columns) -> rows.add(SessionRow.read(columns)));
 		return rows;
 	}
 
 	Map<String, RowVersion> versions(Collection<String> ids) {
 		Map<String, RowVersion> versions = new HashMap<>();
-		query("versions", VERSIONS, ids, (columns) -> versions.put(columns.getString(1),
-				new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED)));
+		query("versions", VERSIONS, (statement) -> setIds(statement, ids), (columns) -> versions
+			.put(columns.getString(1), new RowVersion(columns.getLong(2), columns.getInt(3) == SessionRow.ENDED)));
 		return versions;
 	}
 
-	private void query(String task, String sql, Collection<String> ids, RowReader reader) {
+	/**
+	 * Active rows that have not expired, those that expire last first.
+	 */
+	List<SessionRow> recent(Instant now, RecentPage.Position before, int limit) {
+		List<SessionRow> rows = new ArrayList<>(limit);
+		query("load of recent sessions", RECENT, (statement) -> {
+			statement.setLong(1, now.toEpochMilli());
+			statement.setLong(2, before.expiresAt());
+			statement.setString(3, before.id());
+			statement.setInt(4, limit);
+		}, (columns) -> rows.add(SessionRow.read(columns)));
+		return rows;
+	}
+
+	private static void setIds(PreparedStatement statement, Collection<String> ids) throws SQLException {
+		statement.setArray(1, statement.getConnection().createArrayOf("varchar", ids.toArray()));
+	}
+
+	private void query(String task, String sql, Binder binder, RowReader reader) {
 		this.statements.execute(task, sql, (statement) -> {
-			Array array = statement.getConnection().createArrayOf("varchar", ids.toArray());
-			statement.setArray(1, array);
+			binder.bind(statement);
 			try (ResultSet columns = statement.executeQuery()) {
 				while (columns.next()) {
 					reader.read(columns);
@@ -453,6 +475,16 @@ final class SessionRows {
 	private interface TwoStatements<T> {
 
 		Optional<T> on(Connection connection) throws SQLException;
+
+	}
+
+	/**
+	 * Sets what a query asks for.
+	 */
+	@FunctionalInterface
+	private interface Binder {
+
+		void bind(PreparedStatement query) throws SQLException;
 
 	}
 

@@ -104,6 +104,8 @@ public final class Resync implements AutoCloseable {
 
 	private final Refill refill;
 
+	private final RecentPages pages;
+
 	private final ResyncSettings settings;
 
 	private final String owner;
@@ -147,6 +149,7 @@ public final class Resync implements AutoCloseable {
 		this.comparison = new CopyComparison(redis, redisCircuit, durable, durableCircuit, flow.convergence(),
 				flow.endedCopies(), flow.writePath());
 		this.refill = new Refill(redis, redisCircuit, rebuilds, settings.memoryHeadroom());
+		this.pages = new RecentPages(durable, durableCircuit);
 		this.settings = settings;
 		this.owner = owner;
 		this.agreed = agreed;
@@ -267,6 +270,7 @@ public final class Resync implements AutoCloseable {
 		boolean complete = true;
 		do {
 			giveWay();
+			long began = System.nanoTime();
 			if (!basis().equals(from.basis())) {
 				throw new TierUnavailableException("Redis has been replaced, or a node has come from another one",
 						null);
@@ -281,7 +285,7 @@ public final class Resync implements AutoCloseable {
 			cursor = page.cursor();
 			renew(from.at(cursor, this.clock.millis()).text());
 			// Other software's keys cost little, but there may be millions.
-			pause(Math.max(page.ids().size(), KEYS / 10));
+			pause(Math.max(page.ids().size(), KEYS / 10), began);
 		}
 		while (!cursor.equals(CopyPage.START));
 		if (this.progress.compared() > 0) {
@@ -308,19 +312,20 @@ public final class Resync implements AutoCloseable {
 			pause(CALM);
 		}
 		boolean room;
-		int size = MIN_SESSIONS;
+		this.pages.begin(position, MIN_SESSIONS);
 		do {
 			giveWay();
-			RecentPage.Position from = position;
-			int limit = size;
-			RecentPage page = this.durableCircuit.call(() -> this.durable.findRecent(from, limit));
-			size = nextSize(page.sessions());
-			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
+			long began = System.nanoTime();
+			RecentPage page = this.pages.await();
 			position = page.next();
+			if (position != null) {
+				this.pages.begin(position, nextSize(page.sessions()));
+			}
+			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
 			if (position != null) {
 				this.givenUpAt = RefillPosition.text(position, note);
 				renew(this.givenUpAt);
-				pause(page.sessions().size());
+				pause(page.sessions().size(), began);
 			}
 		}
 		while (room && position != null);
@@ -376,8 +381,16 @@ public final class Resync implements AutoCloseable {
 		}
 	}
 
-	private void pause(int sessions) throws InterruptedException {
-		pause(Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond()));
+	/**
+	 * Wait until so many sessions may have been looked at.
+	 * @param began when that began, by {@link System#nanoTime()}
+	 */
+	private void pause(int sessions, long began) throws InterruptedException {
+		Duration allowed = Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond());
+		Duration left = allowed.minusNanos(System.nanoTime() - began);
+		if (!left.isNegative() && !left.isZero()) {
+			pause(left);
+		}
 	}
 
 	private void pause(Duration duration) throws InterruptedException {
@@ -387,6 +400,7 @@ public final class Resync implements AutoCloseable {
 	@Override
 	public void close() {
 		this.thread.stop(MAX_CLOSE);
+		this.pages.close();
 	}
 
 	/**
