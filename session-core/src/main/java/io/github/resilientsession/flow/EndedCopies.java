@@ -16,6 +16,7 @@ import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.redis.CopyOutcome.Status;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import io.github.resilientsession.redis.Sent;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -93,11 +94,13 @@ public final class EndedCopies {
 	 * @param base the state that was changed, of which everything has gone along
 	 * @param next the state under the new id
 	 * @param change what the caller changed: it is later than what only the copy has
+	 * @param sent what has been sent already to end it, or {@code null}
 	 * @throws RedisTierException if Redis failed, or if others kept changing the copy
 	 * @throws TierUnavailableException if what only the copy has could not be taken along
 	 */
-	void endMoved(SessionRecord base, SessionRecord next, SessionChange change) {
-		if (this.redis.end(base, next.version()).status() != Status.DONE) {
+	void endMoved(SessionRecord base, SessionRecord next, SessionChange change, @Nullable Sent sent) {
+		Sent end = (sent != null) ? sent : this.redis.sendEnd(base, next.version());
+		if (this.redis.put(end).status() != Status.DONE) {
 			end(base.id(), next.version(), next, change);
 			repeat(next, change);
 		}

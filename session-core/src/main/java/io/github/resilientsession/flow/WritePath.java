@@ -102,7 +102,7 @@ public final class WritePath {
 			return this.outage.save(base, change, ex);
 		}
 		try {
-			return (commit != null) ? tellRedisOf(commit, base, change, cutOff, early.sent) : drop(base);
+			return (commit != null) ? tellRedisOf(commit, base, change, cutOff, early) : drop(base);
 		}
 		catch (TierUnavailableException ex) {
 			return new WriteOutcome.Unavailable(ex);
@@ -110,11 +110,12 @@ public final class WritePath {
 	}
 
 	/**
-	 * @param sent what has told Redis already, or {@code null}
+	 * @param early what may have told Redis already, or {@code null}
 	 */
 	private WriteOutcome tellRedisOf(Commit commit, SessionRecord base, SessionChange change, boolean cutOff,
-			@Nullable Sent sent) {
+			@Nullable Early early) {
 		SessionRecord next = commit.next();
+		Sent sent = (early != null) ? early.sent : null;
 		this.loader.forget(base.id());
 		this.loader.forget(next.id());
 		if (!base.id().equals(next.id())) {
@@ -123,7 +124,7 @@ public final class WritePath {
 			}
 			finally {
 				tellRedis(cutOff, moved(base.id(), next.version()),
-						() -> this.endedCopies.endMoved(base, next, change));
+						() -> this.endedCopies.endMoved(base, next, change, (early != null) ? early.ended : null));
 			}
 		}
 		else if (commit.onBase() && OutageWrites.isNew(base)) {
@@ -402,6 +403,11 @@ public final class WritePath {
 
 		private volatile @Nullable Sent sent;
 
+		/**
+		 * The end of the copy under the id so far, sent after the copy under the new one.
+		 */
+		private volatile @Nullable Sent ended;
+
 		Early(SessionRecord base, SessionChange change, boolean cutOff) {
 			this.base = base;
 			this.change = change;
@@ -414,15 +420,21 @@ public final class WritePath {
 				return null;
 			}
 			SessionRecord next = commit.next();
-			Sent early = null;
-			if (!next.id().equals(this.base.id()) || (commit.onBase() && OutageWrites.isNew(this.base))) {
-				early = WritePath.this.redis.sendIfAbsent(next);
+			RedisTier tier = WritePath.this.redis;
+			if (!next.id().equals(this.base.id())) {
+				Sent put = tier.sendIfAbsent(next);
+				Sent end = tier.sendEnd(this.base, next.version());
+				this.sent = put;
+				this.ended = end;
+				return put.answeredWith(end);
 			}
-			else if (commit.onBase()) {
-				early = WritePath.this.redis.sendApply(this.base, next, this.change);
+			if (!commit.onBase()) {
+				return null;
 			}
+			Sent early = OutageWrites.isNew(this.base) ? tier.sendIfAbsent(next)
+					: tier.sendApply(this.base, next, this.change);
 			this.sent = early;
-			return (early != null) ? early.answered() : null;
+			return early.answered();
 		}
 
 	}

@@ -55,7 +55,7 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	private static final int ACCESS = 4;
 
-	private static final int PORTION_BYTES = 256 * 1024;
+	private static final int PORTION_BYTES = 128 * 1024;
 
 	/**
 	 * The part of its memory above which Redis is taken to be about to refuse writes, or
@@ -282,8 +282,20 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until a copy has been put.
-	 * @param sent from {@link #sendIfAbsent}
+	 * Begin to put a tombstone in place of a copy, like
+	 * {@link #end(SessionRecord, long)}. Never waits.
+	 * @param expected the copy to replace
+	 * @param endedVersion the version with which the session ended
+	 * @return for {@link #put}
+	 */
+	public Sent sendEnd(SessionRecord expected, long endedVersion) {
+		List<byte[]> args = tombstone("match", expected, endedVersion);
+		return Sent.of(() -> this.scripts.start(Script.PUT, key(expected.id()), now(), args));
+	}
+
+	/**
+	 * Wait until a copy or a tombstone has been put.
+	 * @param sent from {@link #sendIfAbsent} or {@link #sendEnd}
 	 * @return what the script found
 	 */
 	public CopyOutcome put(Sent sent) {
@@ -291,35 +303,26 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Put copies where there are none, with a round trip for each 256 KiB, so that no
-	 * copy waits for its turn behind too many others.
+	 * Put copies where there are none, with never more than 256 KiB on their way, so that
+	 * no copy waits for its turn behind too many others.
 	 * @param sessions the sessions
 	 * @return what the script found, in the same order
 	 */
 	public List<CopyOutcome> putAllIfAbsent(List<SessionRecord> sessions) {
 		List<CopyOutcome> outcomes = new ArrayList<>(sessions.size());
+		List<Sent> onTheirWay = List.of();
 		int start = 0;
 		while (start < sessions.size()) {
 			int end = start;
 			for (long bytes = 0; end < sessions.size() && bytes < PORTION_BYTES; end++) {
 				bytes += sessions.get(end).attributeBytes();
 			}
-			outcomes.addAll(putPortionIfAbsent(sessions.subList(start, end)));
+			List<Sent> next = sessions.subList(start, end).stream().map(this::sendIfAbsent).toList();
+			onTheirWay.forEach((sent) -> outcomes.add(put(sent)));
+			onTheirWay = next;
 			start = end;
 		}
-		return outcomes;
-	}
-
-	private List<CopyOutcome> putPortionIfAbsent(List<SessionRecord> sessions) {
-		Instant now = now();
-		List<CompletionStage<List<Object>>> answers = new ArrayList<>(sessions.size());
-		for (SessionRecord session : sessions) {
-			answers.add(this.scripts.start(Script.PUT, key(session.id()), now, putArguments("absent", null, session)));
-		}
-		List<CopyOutcome> outcomes = new ArrayList<>(sessions.size());
-		for (CompletionStage<List<Object>> answer : answers) {
-			outcomes.add(tolerant(() -> outcome(this.link.await(answer.toCompletableFuture()))));
-		}
+		onTheirWay.forEach((sent) -> outcomes.add(put(sent)));
 		return outcomes;
 	}
 
@@ -394,7 +397,7 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found
 	 */
 	public CopyOutcome end(SessionRecord expected, long endedVersion) {
-		return run(Script.PUT, expected.id(), tombstone("match", expected, endedVersion));
+		return put(sendEnd(expected, endedVersion));
 	}
 
 	/**

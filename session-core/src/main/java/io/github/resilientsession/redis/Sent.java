@@ -36,6 +36,15 @@ public final class Sent {
 		return this.answer;
 	}
 
+	/**
+	 * Like {@link #answered()}, for two scripts.
+	 * @param other the other one
+	 * @return completes when both have
+	 */
+	public CompletionStage<?> answeredWith(Sent other) {
+		return CompletableFuture.allOf(this.answer.toCompletableFuture(), other.answer.toCompletableFuture());
+	}
+
 	CompletionStage<List<Object>> answer() {
 		return this.answer;
 	}

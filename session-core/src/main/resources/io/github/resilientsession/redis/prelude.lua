@@ -12,9 +12,9 @@ local function hset(first, last)
   end
 end
 
--- What to answer if the copy is not the expected one; nil and its last access if it is. A copy is known by its version and by the mark of
--- the writes that only it has. A copy that the durable store does not know has no version, a persisted one no mark: the
--- empty string stands for both.
+-- What to answer if the copy is not the expected one; nil and its last access if it is. A copy is known by its version
+-- and by the mark of the writes that only it has. A copy that the durable store does not know has no version, a
+-- persisted one no mark: the empty string stands for both.
 local function mismatch(version, mark)
   local found = redis.call('HMGET', KEYS[1], 'version', 'unpersisted', 'lastAccessedTime')
   if not found[1] and not found[3] and redis.call('EXISTS', KEYS[1]) == 0 then

@@ -2,9 +2,9 @@
 -- 4 expected mark, 5 TTL in ms, 6 for 'match' the expected last access, or '' for any; from 7 on the fields and values.
 local condition = ARGV[2]
 if condition == 'absent' then
-  local version = redis.call('HGET', KEYS[1], 'version')
-  if version or redis.call('EXISTS', KEYS[1]) == 1 then
-    return {'other', version or '', redis.call('HGET', KEYS[1], 'unpersisted') or ''}
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    local copy = redis.call('HMGET', KEYS[1], 'version', 'unpersisted')
+    return {'other', copy[1] or '', copy[2] or ''}
   end
 elseif condition == 'match' then
   local found, last = mismatch(ARGV[3], ARGV[4])
