@@ -77,9 +77,7 @@ final class Growth {
 		try (SessionNode node = start(url)) {
 			figures.put("put back", rate(() -> node.resync().putBack(), rows));
 			awaitEnd(node);
-		}
-		this.redis.call((commands) -> commands.del("spring:session:agreed"));
-		try (SessionNode node = SessionNode.on(this.redis, url).resync(UNTHROTTLED).name(Peers.RESILIENT).start()) {
+			this.redis.call((commands) -> commands.del("spring:session:agreed"));
 			figures.put("compared", rate(() -> node.resync().compared(), rows));
 			awaitEnd(node);
 			List<Measured> requests = requests(node, rows);
