@@ -32,11 +32,14 @@ final class Throughput {
 
 	private final Random random = new Random(1);
 
+	private Duration warmUp;
+
 	Throughput(RedisServer redis, PostgresServer postgres, Settings settings) {
 		this.redis = redis;
 		this.postgres = postgres;
 		this.settings = settings;
 		this.counter = new Counter(redis, postgres);
+		this.warmUp = settings.firstWarmUp();
 	}
 
 	/**
@@ -60,6 +63,7 @@ final class Throughput {
 			List<Peer<?>> survivors = peers.stream()
 				.filter((peer) -> peer.name().equals(Peers.RESILIENT) || peer.name().equals(Peers.JDBC))
 				.toList();
+			this.warmUp = this.settings.warmUp();
 			this.redis.kill();
 			SessionNode node = (SessionNode) survivors.get(0).resources();
 			Awaitility.await().until(node::redisIsCutOff);
@@ -81,7 +85,7 @@ final class Throughput {
 	private List<Measured> measure(Workload workload, List<Peer<?>> peers, Settings.Load load, Load threads,
 			Map<String, Stock> stocks) throws Exception {
 		for (Peer<?> peer : peers) {
-			turn(workload, peer, load.payload(), threads, stocks.get(peer.name()), this.settings.warmUp());
+			turn(workload, peer, load.payload(), threads, stocks.get(peer.name()), this.warmUp);
 		}
 		Map<String, List<Run>> runs = new LinkedHashMap<>();
 		peers.forEach((peer) -> runs.put(peer.name(), new ArrayList<>()));

@@ -70,8 +70,15 @@ final class DatabaseFaults {
 		}
 	}
 
+	/**
+	 * Also while the other fault is that the database takes no writes.
+	 */
 	private Connection connect() throws SQLException {
-		return this.cluster.database().dataSource(this.cluster.databaseName()).getConnection();
+		Connection connection = this.cluster.database().dataSource(this.cluster.databaseName()).getConnection();
+		try (Statement statement = connection.createStatement()) {
+			statement.execute("set default_transaction_read_only = off");
+		}
+		return connection;
 	}
 
 	/**
