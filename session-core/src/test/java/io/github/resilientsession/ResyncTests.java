@@ -1,6 +1,11 @@
 package io.github.resilientsession;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -9,6 +14,10 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+
+import javax.sql.DataSource;
 
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
@@ -19,6 +28,8 @@ import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+
+import org.springframework.jdbc.datasource.DelegatingDataSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -173,6 +184,26 @@ class ResyncTests {
 	}
 
 	@Test
+	void sessionThatWasPutBackOld_isDiscarded_alsoIfItsRowCannotBeAskedAtOnce() {
+		AtomicReference<Runnable> meanwhile = new AtomicReference<>();
+		AtomicBoolean refuse = new AtomicBoolean();
+		SessionNode node = start(SessionNode.on(this.redis, this.url)
+			.dataSource((pool) -> new DataSourceOfResync(pool, meanwhile, refuse)));
+		String id = node.create("a", "0");
+		this.redis.restartEmpty();
+		await().atMost(LONG).until(node::trustsRedis);
+		// Read now, so that it is not rebuilt, and looked at again, when it is written.
+		await().atMost(LONG).until(() -> "0".equals(node.get(id, "a")) && copies().contains(id));
+		meanwhile.set(() -> {
+			node.set(id, "a", "1");
+			this.redis.call((commands) -> commands.del("spring:session:sessions:" + id));
+			refuse.set(true);
+		});
+		await().atMost(LONG).until(() -> meanwhile.get() == null && !refuse.get());
+		await().atMost(LONG).until(() -> "1".equals(node.get(id, "a")));
+	}
+
+	@Test
 	void sessionsThatRedisHasLost_leaveItsHeadroomFree_howeverLargeTheyAre() {
 		SessionNode node = start(new ResyncSettings(5_000, 0.2));
 		List<String> ids = new ArrayList<>();
@@ -279,6 +310,65 @@ class ResyncTests {
 
 	private void sql(String sql) {
 		this.postgres.execute(PostgresServer.database(this.url), sql);
+	}
+
+	/**
+	 * Lets something happen once when the first page has been loaded, and refuses once to
+	 * say which versions rows have.
+	 */
+	private static final class DataSourceOfResync extends DelegatingDataSource {
+
+		private final AtomicReference<Runnable> meanwhile;
+
+		private final AtomicBoolean refuse;
+
+		DataSourceOfResync(DataSource pool, AtomicReference<Runnable> meanwhile, AtomicBoolean refuse) {
+			super(pool);
+			this.meanwhile = meanwhile;
+			this.refuse = refuse;
+		}
+
+		@Override
+		public Connection getConnection() throws SQLException {
+			Connection connection = super.getConnection();
+			return switch (Thread.currentThread().getName()) {
+				case "resilient-session-resync-load" -> before("close", connection, (arguments) -> {
+					Runnable work = this.meanwhile.getAndSet(null);
+					if (work != null) {
+						work.run();
+					}
+				});
+				case "resilient-session-resync" -> before("prepareStatement", connection, (arguments) -> {
+					if (arguments[0].toString().startsWith("select session_id, version, state")
+							&& this.refuse.getAndSet(false)) {
+						throw new SQLTransientException("refused by the test", "40001");
+					}
+				});
+				default -> connection;
+			};
+		}
+
+		private static Connection before(String name, Connection connection, Before before) {
+			return (Connection) Proxy.newProxyInstance(ResyncTests.class.getClassLoader(),
+					new Class<?>[] { Connection.class }, (proxy, method, arguments) -> {
+						try {
+							if (method.getName().equals(name)) {
+								before.run(arguments);
+							}
+							return method.invoke(connection, arguments);
+						}
+						catch (InvocationTargetException ex) {
+							throw ex.getCause();
+						}
+					});
+		}
+
+	}
+
+	private interface Before {
+
+		void run(Object[] arguments) throws SQLException;
+
 	}
 
 }

@@ -119,9 +119,7 @@ class StampedeTests {
 	@Test
 	void readsOfOneMissingCopy_shareOneLoad() throws Exception {
 		String id = this.node.create("a", "1");
-		// Only this one: after the loss of all has been noticed, nobody shares a load
-		// that
-		// was begun before.
+		// Only this one: once the loss of all is noticed, no load from before is shared.
 		this.redis.call((commands) -> commands.del("spring:session:sessions:" + id));
 		StatementCount queries = this.postgres.countStatements(LOAD);
 		List<String> reads = new ArrayList<>();

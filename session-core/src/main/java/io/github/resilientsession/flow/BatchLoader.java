@@ -221,8 +221,8 @@ public final class BatchLoader implements AutoCloseable {
 	 * Between two queries, wait for more misses as long as they keep coming: those that
 	 * wait anyway then share one query. The first query after a pause never waits, nor
 	 * does one after a miss that came alone, nor one after which nobody came; nor any
-	 * while Redis does not answer, since then every read is a miss and the wait would
-	 * have no end.
+	 * while Redis does not answer, since then every read is a miss and would have to
+	 * wait.
 	 */
 	private void gather(int previousBatch) {
 		int waiting = 0;

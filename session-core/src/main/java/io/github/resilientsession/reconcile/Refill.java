@@ -57,17 +57,32 @@ final class Refill {
 			}
 			List<SessionRecord> portion = sessions.subList(put, end);
 			put = end;
+			progress.accept(putBack(portion));
+		}
+		return true;
+	}
+
+	/**
+	 * Put sessions back, and look once more at their rows: they may have changed or ended
+	 * since they were loaded, and Redis have lost what said so.
+	 * @return how many were put
+	 */
+	private int putBack(List<SessionRecord> portion) {
+		try {
 			List<CopyOutcome> found = this.redisCircuit.call(() -> this.redis.putAllIfAbsent(portion));
 			List<SessionRecord> done = IntStream.range(0, portion.size())
 				.filter((i) -> found.get(i).status() == CopyOutcome.Status.DONE)
 				.mapToObj(portion::get)
 				.toList();
-			// They may have changed or ended since they were loaded, and Redis have lost
-			// what said so.
 			this.rebuilds.check(done);
-			progress.accept(done.size());
+			return done.size();
 		}
-		return true;
+		catch (RuntimeException ex) {
+			// Any of them may be there or still arrive, and whoever repeats this finds
+			// them already there.
+			portion.forEach((session) -> this.rebuilds.rebuilt(session.withoutAttributes()));
+			throw ex;
+		}
 	}
 
 	private static int endOfPortion(List<SessionRecord> sessions, int start, long left) {

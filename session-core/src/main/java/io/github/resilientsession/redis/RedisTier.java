@@ -303,8 +303,8 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
-	 * Put copies where there are none, with never more than 256 KiB on their way, so that
-	 * no copy waits for its turn behind too many others.
+	 * Put copies where there are none, with about 256 KiB of them on their way, so that
+	 * no command of a request waits behind too many.
 	 * @param sessions the sessions
 	 * @return what the script found, in the same order
 	 */
