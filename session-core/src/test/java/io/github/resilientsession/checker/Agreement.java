@@ -57,11 +57,10 @@ final class Agreement {
 	 */
 	void await() throws InterruptedException, SQLException {
 		long healed = this.timeline.now();
-		long deadline = healed + Limits.HEALING.toNanos();
 		while (true) {
 			List<String> disagreements = disagreements();
 			long now = this.timeline.now();
-			if (disagreements.isEmpty() || now > deadline) {
+			if (disagreements.isEmpty() || this.timeline.isOver(Limits.HEALING, healed, now)) {
 				disagreements.forEach((what) -> this.findings.notConverged(healed, now, what));
 				this.figures.highest("longest agreeing at the end, ms", (now - healed) / 1_000_000);
 				return;

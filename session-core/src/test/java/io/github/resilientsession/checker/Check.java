@@ -64,7 +64,9 @@ final class Check {
 	List<Violation> run() {
 		ScheduledExecutorService threads = Executors.newScheduledThreadPool(THREADS);
 		try (Cluster cluster = new Cluster(this.timeline, this.settings.clockOffsets(), this.settings.variant());
-				TtlScan scan = new TtlScan(cluster, this.findings, this.figures)) {
+				TtlScan scan = new TtlScan(cluster, this.findings, this.figures);
+				Hiccups hiccups = new Hiccups(this.timeline, this.figures)) {
+			hiccups.start();
 			scan.start();
 			startClients(cluster, threads);
 			Recovery recovery = new Recovery(cluster, this.timeline, this.findings, this.figures,

@@ -236,7 +236,7 @@ final class Client {
 	private void took(Life life, String what, long began, long ended, Duration limit) {
 		this.figures.count("operations");
 		this.figures.highest("longest " + what + ", ms", (ended - began) / 1_000_000);
-		if (ended - began > limit.plus(Limits.SCHEDULING).toNanos()) {
+		if (this.timeline.isOver(limit.plus(Limits.SCHEDULING), began, ended)) {
 			this.findings.slow(life, what, began, ended, limit);
 		}
 	}

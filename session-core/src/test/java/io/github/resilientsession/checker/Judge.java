@@ -200,8 +200,9 @@ final class Judge {
 	private boolean isWithinBound(Ack ack, long began, long ended) {
 		long told = this.timeline.toldSince(ack.at(), began);
 		long filled = Math.max(told, this.timeline.gapFilledBy(ack.at()));
-		return (began - told <= STALENESS_BOUND.toNanos() && this.timeline.wasCutOffFromRedis(ack))
-				|| (began - filled <= GAP_BOUND.toNanos() && this.timeline.redisLostCopies(ack.began(), ended));
+		return (!this.timeline.isOver(STALENESS_BOUND, told, began) && this.timeline.wasCutOffFromRedis(ack))
+				|| (!this.timeline.isOver(GAP_BOUND, filled, began)
+						&& this.timeline.redisLostCopies(ack.began(), ended));
 	}
 
 	private void takenBack(Life life, String what) {

@@ -1,7 +1,9 @@
 package io.github.resilientsession.checker;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,6 +23,11 @@ import io.github.resilientsession.checker.ClientGroup.Graveyard;
 final class Recovery {
 
 	static final String READ_AT_THE_END = "read at the end";
+
+	/**
+	 * After how many sessions that it does not serve a node is not asked for more.
+	 */
+	private static final int GIVEN_UP = 3;
 
 	private final Cluster cluster;
 
@@ -50,11 +57,10 @@ final class Recovery {
 	 */
 	void await(List<ClientGroup> groups) throws InterruptedException {
 		long healed = this.timeline.now();
-		long deadline = healed + Limits.HEALING.toNanos();
 		Map<Life, Set<Integer>> served = new HashMap<>();
 		while (true) {
 			boolean done = true;
-			boolean late = this.timeline.now() > deadline;
+			boolean late = this.timeline.isOver(Limits.HEALING, healed, this.timeline.now());
 			for (int node = 0; node < this.cluster.size(); node++) {
 				done &= isWhole(node, healed, late);
 			}
@@ -188,33 +194,37 @@ final class Recovery {
 	 * @param groups whose sessions must be there, with every acknowledged write
 	 */
 	void readAll(List<ClientGroup> groups) throws InterruptedException {
-		for (int node = 0; node < this.cluster.size(); node++) {
-			for (ClientGroup group : groups) {
-				ClientSession session = group.session();
-				if (session != null && session.isLive()) {
-					readForSure(session.current(), node);
-				}
+		List<Life> all = new ArrayList<>();
+		for (ClientGroup group : groups) {
+			ClientSession session = group.session();
+			if (session != null && session.isLive()) {
+				all.add(session.current());
 			}
-			for (Life dead : this.graveyard.all()) {
-				readForSure(dead, node);
+		}
+		all.addAll(this.graveyard.all());
+		for (int node = 0; node < this.cluster.size(); node++) {
+			int notServed = 0;
+			for (Iterator<Life> lives = all.iterator(); lives.hasNext() && notServed < GIVEN_UP;) {
+				notServed += readForSure(lives.next(), node) ? 0 : 1;
 			}
 		}
 	}
 
 	/**
 	 * Read until there is an answer: without one, nothing has been shown.
+	 * @return whether there was one
 	 */
-	private void readForSure(Life life, int node) throws InterruptedException {
+	private boolean readForSure(Life life, int node) throws InterruptedException {
 		long began = this.timeline.now();
 		while (true) {
 			Outcome outcome = this.client.read(life, node, true).outcome();
 			if (outcome == Outcome.DONE || outcome == Outcome.ABSENT) {
 				this.figures.count(READ_AT_THE_END);
-				return;
+				return true;
 			}
-			if (this.timeline.now() - began > Limits.HEALING.toNanos()) {
+			if (this.timeline.isOver(Limits.HEALING, began, this.timeline.now())) {
 				this.findings.notServed(life, node, began, this.timeline.now(), outcome.toString());
-				return;
+				return false;
 			}
 			pause();
 		}

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -60,12 +62,42 @@ final class Timeline {
 
 	private final List<Loss> losses = new CopyOnWriteArrayList<>();
 
+	private final Queue<Hiccup> hiccups = new ConcurrentLinkedQueue<>();
+
 	Timeline(int nodes) {
 		this.nodes = nodes;
 	}
 
 	long now() {
 		return System.nanoTime() - this.start;
+	}
+
+	/**
+	 * The machine kept everybody waiting.
+	 */
+	void hiccup(long from, long to) {
+		this.hiccups.add(new Hiccup(from, to));
+	}
+
+	/**
+	 * How long the machine kept everybody waiting, of a time in which something should
+	 * have happened.
+	 * @return nanoseconds
+	 */
+	long hiccups(long from, long to) {
+		return this.hiccups.stream()
+			.mapToLong((hiccup) -> Math.max(0, Math.min(hiccup.to(), to) - Math.max(hiccup.from(), from)))
+			.sum();
+	}
+
+	/**
+	 * Whether something has taken longer than it may, on a machine that does not keep
+	 * everybody waiting.
+	 * @param since when it began
+	 * @param until when it ended, or now
+	 */
+	boolean isOver(Duration limit, long since, long until) {
+		return until - since > limit.toNanos() && until - since - hiccups(since, until) > limit.toNanos();
 	}
 
 	Period fault(String what) {
@@ -343,6 +375,10 @@ final class Timeline {
 	}
 
 	private record Crash(int node, long at) {
+
+	}
+
+	private record Hiccup(long from, long to) {
 
 	}
 
