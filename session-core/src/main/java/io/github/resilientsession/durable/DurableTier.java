@@ -502,15 +502,12 @@ public final class DurableTier implements AutoCloseable {
 	/**
 	 * Whether a failure is the database's answer to one statement, and says nothing about
 	 * the next: bad data, a table that is missing, a transaction that may only read, a
-	 * full disk, a lock; or a statement whose turn did not come.
+	 * full disk, a lock.
 	 * @param failure the failure
 	 * @return whether the database works but for that
 	 */
 	public static boolean isAnswer(Throwable failure) {
 		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-			if (cause instanceof GroupCommit.TurnTimeoutException) {
-				return true;
-			}
 			if (cause instanceof SQLException sql && sql.getSQLState() != null) {
 				String state = sql.getSQLState();
 				return state.matches("(22|23|25|42|55).*|53100|HYT00");

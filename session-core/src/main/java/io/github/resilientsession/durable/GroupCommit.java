@@ -124,12 +124,16 @@ final class GroupCommit<T, R> {
 	}
 
 	private void executeGroup() {
-		List<Member<T, R>> group = new ArrayList<>();
+		List<Member<T, R>> group = new ArrayList<>(this.maxSize);
 		try {
 			take(group);
 			if (!group.isEmpty()) {
 				execute(group);
 			}
+		}
+		// An OutOfMemoryError, perhaps: whoever was taken must not wait forever.
+		catch (RuntimeException | Error ex) {
+			group.forEach((member) -> member.failed(ex));
 		}
 		finally {
 			this.groups.release();
@@ -146,6 +150,7 @@ final class GroupCommit<T, R> {
 			if (next == null) {
 				return;
 			}
+			// There is room for it: it is added for sure once it is taken.
 			if (next.take()) {
 				group.add(next);
 				size += this.bytes.applyAsLong(next.item());
@@ -245,6 +250,13 @@ final class GroupCommit<T, R> {
 		}
 
 		/**
+		 * Unless there is an outcome.
+		 */
+		void failed(Throwable failure) {
+			this.state.compareAndSet(TAKEN, new Outcome<R>(null, failure));
+		}
+
+		/**
 		 * Begin what comes next, and wake the thread when that has ended.
 		 */
 		void goOn() {
@@ -265,7 +277,7 @@ final class GroupCommit<T, R> {
 				return this.next.apply(result());
 			}
 			// Others of the group are not to suffer from it, nor what was executed.
-			catch (RuntimeException ex) {
+			catch (RuntimeException | Error ex) {
 				logger.debug("What follows a write was not begun", ex);
 				return null;
 			}

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What requests do to their rows at the same time, with one statement and one commit for
  * all of the same kind. Rows that another transaction has locked are passed over, so that
- * nobody waits for another's row.
+ * nobody waits for another's row; but an insert waits for another transaction that is
+ * inserting a row of the same id.
  */
 final class GroupedRows {
 

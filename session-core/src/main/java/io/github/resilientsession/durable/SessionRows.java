@@ -199,8 +199,8 @@ final class SessionRows {
 
 	/**
 	 * Do something together with other requests. What was not done, because the row was
-	 * locked or another request's row refused, is to be done alone: then it waits for the
-	 * lock, and its failures are its own.
+	 * locked, another request's row refused, or its turn did not come, is to be done
+	 * alone: then it waits for the lock, and its failures are its own.
 	 * @param absent what it returns if it was not done
 	 */
 	private <R> R inGroup(int bytes, Function<GroupedRows, R> work, R absent) {
@@ -215,6 +215,9 @@ final class SessionRows {
 						+ " ms for a write that it did not make");
 			}
 			return done;
+		}
+		catch (GroupCommit.TurnTimeoutException ex) {
+			return absent;
 		}
 		catch (DataAccessException ex) {
 			if (!mayBeAnothers(ex)) {

@@ -238,6 +238,19 @@ final class Commits {
 	}
 
 	/**
+	 * What has become of a commit by now.
+	 * @param commit a commit
+	 * @return the latest state; the commit itself if the session has ended, or if nobody
+	 * can say
+	 */
+	Commit latest(Commit commit) {
+		long asked = System.nanoTime();
+		return (read(commit.next().id()) instanceof Lookup.Hit hit
+				&& hit.session().version() >= commit.next().version())
+						? new Commit(hit.session().knowing(commit.next().persisted()), false, asked) : commit;
+	}
+
+	/**
 	 * Follow a session through its changes of id.
 	 * @param id an id that it had
 	 * @return a hit under the id that it has now; ended, with an id that the durable

@@ -277,12 +277,14 @@ public final class WritePath {
 	}
 
 	/**
-	 * In shadow mode an absent copy was ended by a plain node. A gap that was there after
-	 * a commit whose answer took long stays: the next read fills it with what is the
-	 * latest by then.
+	 * In shadow mode an absent copy was ended by a plain node. After a commit whose
+	 * answer took long, it is the latest state that fills a gap: a read may have shared a
+	 * load that began before the commit, and expects that a miss is filled. If that
+	 * cannot be had soon, the gap stays.
 	 */
 	private void converge(Commit commit, SessionChange change) {
-		this.convergence.converge(commit.next(), change, this.mode == Mode.ACTIVE && commit.isRecent());
+		Commit latest = commit.isRecent() ? commit : this.commits.latest(commit);
+		this.convergence.converge(latest.next(), change, this.mode == Mode.ACTIVE && latest.isRecent());
 	}
 
 	/**

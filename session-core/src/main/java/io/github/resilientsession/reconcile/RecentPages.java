@@ -45,7 +45,8 @@ final class RecentPages implements AutoCloseable {
 	}
 
 	/**
-	 * Wait for the page, for no longer than the time limit of the durable store.
+	 * Wait for the page. Each load is limited by the durable store; at most one that was
+	 * forgotten comes before.
 	 * @return the page that was begun last
 	 * @throws TierUnavailableException if the durable store failed
 	 */

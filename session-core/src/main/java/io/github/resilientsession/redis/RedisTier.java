@@ -304,7 +304,8 @@ public final class RedisTier implements AutoCloseable {
 
 	/**
 	 * Put copies where there are none, with about 256 KiB of them on their way, so that
-	 * no command of a request waits behind too many.
+	 * no command of a request waits behind too many. Each of these portions is waited for
+	 * up to the time limit.
 	 * @param sessions the sessions
 	 * @return what the script found, in the same order
 	 */

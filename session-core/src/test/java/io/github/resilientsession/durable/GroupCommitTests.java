@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -131,9 +132,33 @@ class GroupCommitTests {
 	}
 
 	@Test
+	void errorWhileAGroupIsFormed_isThatOfAllWhoWereTakenAndLeavesNobodyWaiting() throws Exception {
+		CountDownLatch firstGoesOn = new CountDownLatch(1);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> {
+			if (item == 13) {
+				throw new OutOfMemoryError("by the test");
+			}
+			return 10;
+		}, PATIENCE, waitingFor(firstGoesOn));
+		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
+		await().until(() -> this.groups.size() == 1);
+		List<Future<Integer>> others = Stream.of(1, 13, 2)
+			.map((item) -> startWaiting(() -> commit.execute(item, null)))
+			.toList();
+
+		firstGoesOn.countDown();
+
+		assertThat(first.get(10, TimeUnit.SECONDS)).isZero();
+		assertThatThrownBy(() -> others.get(0).get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(OutOfMemoryError.class);
+		assertThatThrownBy(() -> others.get(1).get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(OutOfMemoryError.class);
+		assertThat(others.get(2).get(10, TimeUnit.SECONDS)).isEqualTo(2);
+		assertThat(this.groups).containsExactly(List.of(0), List.of(2));
+	}
+
+	@Test
 	void itemWhoseTurnDoesNotCome_isNotExecutedAndHoldsUpNobody() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1, 1_000, (item) -> 10, Duration.ofMillis(200),
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1, 1_000, (item) -> 10, Duration.ofSeconds(2),
 				waitingFor(firstGoesOn));
 		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);

@@ -1,5 +1,7 @@
 package io.github.resilientsession.durable;
 
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,6 +40,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.dao.DataAccessException;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 /**
  * Tests for writes of many requests at once, which share statements.
@@ -59,16 +62,14 @@ class GroupedRowsTests {
 
 	private final String url;
 
-	private final HikariDataSource pool = new HikariDataSource();
+	private final HikariDataSource pool;
 
 	private final DurableTier tier;
 
 	GroupedRowsTests(PostgresServer server) {
 		this.server = server;
 		this.url = server.createDatabase();
-		this.pool.setJdbcUrl(this.url);
-		this.pool.setUsername(server.username());
-		this.pool.setPassword(server.password());
+		this.pool = pool();
 		Duration limit = Duration.ofSeconds(10);
 		this.pool.setConnectionInitSql(Platform.POSTGRESQL.connectionInitSql(limit));
 		this.tier = new DurableTier(new CountingDataSource(this.pool, this.statements),
@@ -187,7 +188,7 @@ class GroupedRowsTests {
 		Future<Optional<Set<String>>> waiting;
 		try {
 			waiting = this.threads.submit(() -> this.tier.update(session("s0", 2), 1, null, false, null));
-			for (int round = 0; round < 20; round++) {
+			for (int round = 0; round < 10; round++) {
 				int version = round + 1;
 				List<Callable<Optional<Set<String>>>> others = new ArrayList<>();
 				for (int i = 1; i < THREADS - 1; i++) {
@@ -204,6 +205,27 @@ class GroupedRowsTests {
 			lock.close();
 		}
 		assertThat(waiting.get(10, TimeUnit.SECONDS)).isPresent();
+	}
+
+	@Test
+	void writeWhoseTurnDoesNotCome_isMadeAlone() throws Exception {
+		HikariDataSource waitingForLocks = pool();
+		DurableTier impatient = new DurableTier(waitingForLocks,
+				new DurableSettings(Duration.ofSeconds(2), Duration.ofSeconds(30), Platform.POSTGRESQL),
+				Clock.systemUTC(), SessionStoreListener.NO_OP);
+		try (waitingForLocks;
+				impatient;
+				Connection other = this.pool.getConnection();
+				Statement statement = other.createStatement()) {
+			other.setAutoCommit(false);
+			statement.execute("insert into resilient_session select 's0', 1, null, 0, 0, 60, 60000, '', 0, false");
+			// Whoever inserts the same waits for what becomes of it.
+			Future<Boolean> holdingUp = this.threads.submit(() -> impatient.insert(session("s0", 1), false, null));
+			await().until(() -> this.server.queryForLong("select count(*) from pg_locks where not granted") == 1);
+			assertThat(impatient.insert(session("s1", 1), false, null)).isTrue();
+			other.rollback();
+			await().until(holdingUp::isDone);
+		}
 	}
 
 	@Test
@@ -254,6 +276,14 @@ class GroupedRowsTests {
 			return null;
 		})).isEmpty();
 		assertThat(more).hasValue(0);
+	}
+
+	private HikariDataSource pool() {
+		HikariDataSource pool = new HikariDataSource();
+		pool.setJdbcUrl(this.url);
+		pool.setUsername(this.server.username());
+		pool.setPassword(this.server.password());
+		return pool;
 	}
 
 	private <T> List<T> atOnce(int count, IntFunction<T> write) throws Exception {
