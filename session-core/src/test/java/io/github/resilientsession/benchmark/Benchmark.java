@@ -1,5 +1,7 @@
 package io.github.resilientsession.benchmark;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -24,12 +26,16 @@ public final class Benchmark {
 	 * Run.
 	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads,
 	 * incidents and sizes of the table, and the microbenchmarks; then, for one part of
-	 * it, {@code throughput}, {@code recovery}, {@code growth} or {@code micro}
+	 * it, {@code throughput}, {@code recovery}, {@code growth} or {@code micro}; after
+	 * {@code recovery}, how many sessions Redis loses
 	 */
 	public static void main(String[] args) throws Exception {
 		String[] words = String.join(" ", args).split(" ");
 		Settings settings = settings(words[0]);
 		String part = (words.length > 1) ? words[1] : "";
+		if (words.length > 2) {
+			settings = settings.losing(Integer.parseInt(words[2]));
+		}
 		try (RedisServer redis = RedisServer.start(); PostgresServer postgres = PostgresServer.start()) {
 			if (part.isEmpty() || part.equals("throughput")) {
 				Results results = new Results(System.out);
@@ -60,7 +66,8 @@ public final class Benchmark {
 		System.exit(0);
 	}
 
-	private static void micro() throws RunnerException {
+	private static void micro() throws RunnerException, IOException {
+		Files.createDirectories(DIRECTORY);
 		Options options = new OptionsBuilder().include("io\\.github\\.resilientsession\\..*Benchmark\\.")
 			.result(DIRECTORY.resolve("micro.json").toString())
 			.resultFormat(ResultFormatType.JSON)

@@ -1,5 +1,6 @@
 package io.github.resilientsession.benchmark;
 
+import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.testsupport.CommandWatch;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
@@ -31,9 +32,20 @@ final class Counter {
 			return counts(0, statements);
 		}
 		try (CommandWatch commands = this.redis.watchCommands()) {
+			awaitBackground(peer);
 			StatementCount statements = peer.table().isEmpty() ? null : this.postgres.countStatements(peer.table());
 			work.run();
+			awaitBackground(peer);
 			return counts(commands.take(peer.keys()).size(), statements);
+		}
+	}
+
+	/**
+	 * Let a node write the touches that it has collected.
+	 */
+	private static void awaitBackground(Peer<?> peer) throws InterruptedException {
+		if (peer.resources() instanceof SessionNode) {
+			Thread.sleep(Peers.RECONCILE_INTERVAL.multipliedBy(2).toMillis());
 		}
 	}
 

@@ -21,7 +21,11 @@ import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -37,6 +41,13 @@ final class Growth {
 	 * Rows that are marked as pending, and rows that expire.
 	 */
 	private static final int PORTION = 10_000;
+
+	/**
+	 * Copies that are put for comparison, and how many of them at a time.
+	 */
+	private static final int MOST_PIPELINED = 100_000;
+
+	private static final int PIPELINED = 200;
 
 	private static final Duration REQUESTS = Duration.ofSeconds(3);
 
@@ -83,11 +94,12 @@ final class Growth {
 			List<Measured> requests = requests(node, rows);
 			settle(database, figures);
 			expire(database, rows, figures);
-			this.sizes.add(new Size(rows, whole(figures.get("put back")), whole(figures.get("compared")),
-					requests.get(0).operationsPerSecond(), requests.get(0).percentile(99),
-					requests.get(1).operationsPerSecond(), requests.get(1).percentile(99),
-					requests.get(2).operationsPerSecond(), requests.get(2).percentile(99),
-					whole(figures.get("settled")), whole(figures.get("expired"))));
+			figures.put("hset", pipelined(Math.min(rows, MOST_PIPELINED)));
+			this.sizes.add(new Size(rows, whole(figures.get("put back")), whole(figures.get("hset")),
+					whole(figures.get("compared")), requests.get(0).operationsPerSecond(),
+					requests.get(0).percentile(99), requests.get(1).operationsPerSecond(),
+					requests.get(1).percentile(99), requests.get(2).operationsPerSecond(),
+					requests.get(2).percentile(99), whole(figures.get("settled")), whole(figures.get("expired"))));
 		}
 		this.out.println(this.sizes.get(this.sizes.size() - 1));
 	}
@@ -163,6 +175,41 @@ final class Growth {
 	}
 
 	/**
+	 * How many copies per second Redis takes from somebody who does nothing else than to
+	 * send the fields of one, again and again, with {@code HSET}.
+	 */
+	private double pipelined(int copies) {
+		return RedisServer.connected(RedisURI.create(this.redis.uri()), ByteArrayCodec.INSTANCE,
+				(connection) -> pipelined(connection, copies));
+	}
+
+	private static double pipelined(StatefulRedisConnection<byte[], byte[]> connection, int copies) {
+		Map<byte[], byte[]> copy = connection.sync().hgetall("spring:session:sessions:s1".getBytes());
+		connection.setAutoFlushCommands(false);
+		List<RedisFuture<Long>> before = List.of();
+		long start = System.nanoTime();
+		for (int put = 0; put < copies; put += PIPELINED) {
+			List<RedisFuture<Long>> next = new ArrayList<>();
+			for (int i = put; i < put + PIPELINED; i++) {
+				next.add(connection.async().hset(("pipelined:" + i).getBytes(), copy));
+			}
+			connection.flushCommands();
+			await(before);
+			before = next;
+		}
+		await(before);
+		return copies * 1e9 / (System.nanoTime() - start);
+	}
+
+	private static void await(List<RedisFuture<Long>> futures) {
+		for (RedisFuture<Long> future : futures) {
+			if (future.toCompletableFuture().join() == 0) {
+				throw new IllegalStateException("Nothing was put");
+			}
+		}
+	}
+
+	/**
 	 * How many per second, from when the first are done until all are.
 	 */
 	private static double rate(LongSupplier done, long all) throws InterruptedException {
@@ -202,6 +249,8 @@ final class Growth {
 	 *
 	 * @param rows sessions in the table
 	 * @param put_back sessions per second that were put back into an empty Redis
+	 * @param pipelined_hset copies per second that Redis takes from somebody who does
+	 * nothing else
 	 * @param compared copies per second that were compared with their rows
 	 * @param read_per_second by 16 threads
 	 * @param read_p99_us in microseconds
@@ -209,7 +258,7 @@ final class Growth {
 	 * once
 	 * @param expired sessions per second that were ended; 0 if all were at once
 	 */
-	record Size(int rows, long put_back, long compared, double read_per_second, double read_p99_us,
+	record Size(int rows, long put_back, long pipelined_hset, long compared, double read_per_second, double read_p99_us,
 			double touch_per_second, double touch_p99_us, double write_per_second, double write_p99_us, long settled,
 			long expired) {
 

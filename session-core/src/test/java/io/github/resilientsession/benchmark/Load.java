@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -19,6 +20,11 @@ import org.HdrHistogram.Histogram;
  * A number of threads that do the same without a pause, as many requests at once do.
  */
 final class Load implements AutoCloseable {
+
+	/**
+	 * More than anything takes that ends at all.
+	 */
+	private static final Duration MOST = Duration.ofMinutes(10);
 
 	private static final long MAX_LATENCY = Duration.ofMinutes(1).toNanos();
 
@@ -93,7 +99,9 @@ final class Load implements AutoCloseable {
 				return part(goesOn, operation);
 			}));
 		}
-		ready.await();
+		if (!ready.await(MOST.toSeconds(), TimeUnit.SECONDS)) {
+			throw new IllegalStateException("Threads still do what was before");
+		}
 		long bytesBefore = this.redisBytes.getAsLong();
 		long allocatedBefore = allocatedBytes();
 		begin.run();
@@ -101,9 +109,10 @@ final class Load implements AutoCloseable {
 		go.countDown();
 		Histogram latencies = new Histogram(MAX_LATENCY, 3);
 		long errors = 0;
-		for (Future<Part> part : parts) {
-			latencies.add(part.get().latencies());
-			errors += part.get().errors();
+		for (Future<Part> each : parts) {
+			Part part = each.get(MOST.toSeconds(), TimeUnit.SECONDS);
+			latencies.add(part.latencies());
+			errors += part.errors();
 		}
 		Duration took = Duration.ofNanos(System.nanoTime() - start);
 		long allocated = allocatedBytes() - allocatedBefore;

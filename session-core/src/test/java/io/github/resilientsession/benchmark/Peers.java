@@ -39,6 +39,8 @@ final class Peers {
 
 	static final String CACHE_ASIDE = "cache-aside";
 
+	static final Duration RECONCILE_INTERVAL = Duration.ofSeconds(1);
+
 	private final RedisServer redis;
 
 	private final PostgresServer postgres;
@@ -59,7 +61,7 @@ final class Peers {
 		String url = this.postgres.createDatabase();
 		SessionNode node = SessionNode.on(this.redis, url)
 			.name(RESILIENT)
-			.reconcileInterval(Duration.ofSeconds(1))
+			.reconcileInterval(RECONCILE_INTERVAL)
 			.start();
 		return new Peer<>(RESILIENT, node.repository, "spring:session:sessions:", "resilient_session",
 				PostgresServer.database(url), node);

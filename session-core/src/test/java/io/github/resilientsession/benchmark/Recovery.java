@@ -9,8 +9,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 import io.github.resilientsession.testsupport.ConnectionWatch;
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -61,10 +63,13 @@ final class Recovery {
 		long end = start + this.settings.recovery().toNanos() + TimeUnit.SECONDS.toNanos(SECONDS_BEFORE);
 		AtomicLong tickets = new AtomicLong();
 		for (int i = 0; i < THREADS; i++) {
+			int thread = i;
 			threads.execute(() -> {
 				for (long due = due(start, tickets); due < end; due = due(start, tickets)) {
 					await(due);
+					counts.underWay.set(thread, due);
 					read(peer, stock.any(), due, counts);
+					counts.underWay.set(thread, 0);
 				}
 			});
 		}
@@ -145,17 +150,32 @@ final class Recovery {
 
 		final Histogram latencies = new ConcurrentHistogram(MAX_LATENCY, 3);
 
+		/**
+		 * When the read fell due that each thread waits for; 0 for none.
+		 */
+		final AtomicLongArray underWay = new AtomicLongArray(THREADS);
+
 		private Histogram before = this.latencies.copy();
 
 		/**
-		 * The 99th percentile since the last call, in milliseconds.
+		 * The 99th percentile since the last call, in milliseconds. If nothing was
+		 * answered, how long the read has been waited for that waits longest.
 		 */
 		double takeP99() {
 			Histogram now = this.latencies.copy();
 			Histogram since = now.copy();
 			since.subtract(this.before);
 			this.before = now;
-			return since.getValueAtPercentile(99) / 1e6;
+			if (since.getTotalCount() > 0) {
+				return since.getValueAtPercentile(99) / 1e6;
+			}
+			long at = System.nanoTime();
+			return IntStream.range(0, THREADS)
+				.mapToLong(this.underWay::get)
+				.filter((due) -> due != 0)
+				.map((due) -> at - due)
+				.max()
+				.orElse(0) / 1e6;
 		}
 
 	}
@@ -167,7 +187,7 @@ final class Recovery {
 
 		Second since(Snapshot before, Incident incident, String peer, int second, double p99, int connections) {
 			long answered = this.reads - before.reads;
-			double hits = 1 - (this.misses - before.misses) / (double) Math.max(1, answered);
+			double hits = (answered > 0) ? 1 - (this.misses - before.misses) / (double) answered : 0;
 			return new Second(incident.label(), peer, second, answered, this.errors - before.errors,
 					this.absent - before.absent, Math.round(p99 * 100) / 100.0, this.transactions - before.transactions,
 					connections, Math.round(hits * 1_000) / 1_000.0);

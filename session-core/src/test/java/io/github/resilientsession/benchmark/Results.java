@@ -59,6 +59,7 @@ final class Results {
 		Files.createDirectories(file.getParent());
 		JsonMapper json = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 		Files.write(file, json.writeValueAsBytes(this.comparisons));
+		Files.write(file.resolveSibling("memory.json"), json.writeValueAsBytes(this.memory));
 		this.out.println("written: " + file);
 	}
 

@@ -52,6 +52,14 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration firstWarmU
 	}
 
 	/**
+	 * The same, with another number of sessions that Redis loses.
+	 */
+	Settings losing(int number) {
+		return new Settings(this.loads, this.rounds, this.turn, this.firstWarmUp, this.warmUp, this.sessions,
+				this.incidents, number, this.readsPerSecond, this.recovery, this.sizes, this.whole);
+	}
+
+	/**
 	 * What all peers are put under.
 	 *
 	 * @param payload how large the sessions are

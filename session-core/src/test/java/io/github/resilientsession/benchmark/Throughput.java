@@ -115,7 +115,7 @@ final class Throughput {
 		if (!workload.consumes()) {
 			return threads.during(duration, () -> peer.perform(workload, payload, stock));
 		}
-		Stock own = stock(peer, payload, this.settings.sessions() / 5, threads);
+		Stock own = stock(peer, payload, this.settings.sessions() / 2, threads);
 		return threads.times(own.size(), () -> peer.perform(workload, payload, own));
 	}
 

@@ -78,6 +78,7 @@ enum Workload {
 		@Override
 		<S extends Session> void perform(SessionRepository<S> repository, Payload payload, Stock stock) {
 			S anonymous = repository.createSession();
+			payload.fill(anonymous);
 			repository.save(anonymous);
 			S session = repository.findById(anonymous.getId());
 			if (session == null) {

@@ -16,10 +16,9 @@ import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.record.SessionHash;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.lettuce.core.KeyScanCursor;
-import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 
@@ -116,29 +115,26 @@ final class Agreement {
 	 * All copies. A hash is read as bytes: its values are serialized.
 	 */
 	private Map<String, Copy> copies() {
+		return RedisServer.connected(RedisURI.create(this.cluster.redis().uri()), ByteArrayCodec.INSTANCE,
+				(connection) -> copies(connection.sync()));
+	}
+
+	private static Map<String, Copy> copies(RedisCommands<byte[], byte[]> redis) {
 		Map<String, Copy> copies = new HashMap<>();
-		RedisServer server = this.cluster.redis();
-		RedisClient client = RedisClient.create(server.uri());
-		try (StatefulRedisConnection<byte[], byte[]> connection = client.connect(ByteArrayCodec.INSTANCE)) {
-			RedisCommands<byte[], byte[]> redis = connection.sync();
-			ScanArgs args = ScanArgs.Builder.matches(PREFIX + "*").limit(500);
-			ScanCursor cursor = ScanCursor.INITIAL;
-			do {
-				KeyScanCursor<byte[]> page = redis.scan(cursor, args);
-				for (byte[] key : page.getKeys()) {
-					String id = new String(key, StandardCharsets.UTF_8).substring(PREFIX.length());
-					Copy copy = copy(redis, key);
-					if (copy != null) {
-						copies.put(id, copy);
-					}
+		ScanArgs args = ScanArgs.Builder.matches(PREFIX + "*").limit(500);
+		ScanCursor cursor = ScanCursor.INITIAL;
+		do {
+			KeyScanCursor<byte[]> page = redis.scan(cursor, args);
+			for (byte[] key : page.getKeys()) {
+				String id = new String(key, StandardCharsets.UTF_8).substring(PREFIX.length());
+				Copy copy = copy(redis, key);
+				if (copy != null) {
+					copies.put(id, copy);
 				}
-				cursor = page;
 			}
-			while (!cursor.isFinished());
+			cursor = page;
 		}
-		finally {
-			client.shutdown(0, 2, TimeUnit.SECONDS);
-		}
+		while (!cursor.isFinished());
 		return copies;
 	}
 

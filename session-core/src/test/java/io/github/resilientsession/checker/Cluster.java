@@ -12,11 +12,10 @@ import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.StringCodec;
 
 /**
  * The servers and the nodes, each with wires of its own to both servers. The servers may
@@ -144,14 +143,9 @@ final class Cluster implements AutoCloseable {
 
 	private <T> T administer(RedisURI.Builder uri, Function<RedisCommands<String, String>, T> work) {
 		RedisServer server = this.redis;
-		RedisClient client = RedisClient
-			.create(uri.withHost(server.host()).withPort(server.port()).withTimeout(ADMINISTRATION).build());
-		try (StatefulRedisConnection<String, String> connection = client.connect()) {
-			return work.apply(connection.sync());
-		}
-		finally {
-			client.shutdown(0, 2, java.util.concurrent.TimeUnit.SECONDS);
-		}
+		return RedisServer.connected(
+				uri.withHost(server.host()).withPort(server.port()).withTimeout(ADMINISTRATION).build(),
+				StringCodec.UTF8, (connection) -> work.apply(connection.sync()));
 	}
 
 	/**

@@ -91,13 +91,14 @@ final class Timeline {
 	}
 
 	/**
-	 * Whether something has taken longer than it may, on a machine that does not keep
-	 * everybody waiting.
+	 * Whether something has taken longer than it may. Where the machine kept everybody
+	 * waiting, it may take so much longer, but never twice as long.
 	 * @param since when it began
 	 * @param until when it ended, or now
 	 */
 	boolean isOver(Duration limit, long since, long until) {
-		return until - since > limit.toNanos() && until - since - hiccups(since, until) > limit.toNanos();
+		long over = until - since - limit.toNanos();
+		return over > limit.toNanos() || (over > 0 && over > hiccups(since, until));
 	}
 
 	Period fault(String what) {

@@ -21,6 +21,8 @@ public abstract class PostgresServer implements AutoCloseable {
 
 	private final AtomicInteger databases = new AtomicInteger();
 
+	private final AtomicInteger marks = new AtomicInteger();
+
 	/**
 	 * Start a PostgreSQL.
 	 * @return the server, ready
@@ -213,7 +215,20 @@ public abstract class PostgresServer implements AutoCloseable {
 	public final StatementCount countStatements(String part) {
 		execute("alter system set log_statement = 'all'");
 		execute("select pg_reload_conf()");
+		// A connection that is new has what the server has told those that are there.
+		ServerProcess.await("The setting of the log", () -> queryForLong(
+				"select count(*) from pg_settings where name = 'log_statement' and setting = 'all'") == 1);
 		return new StatementCount(this, part);
+	}
+
+	/**
+	 * The log with all that has happened so far: it is written a little later.
+	 */
+	final String completeLog() {
+		String mark = "complete up to " + this.marks.incrementAndGet();
+		execute("do $$ begin raise log '" + mark + "'; end $$");
+		ServerProcess.await("The log", () -> log().contains("LOG:  " + mark));
+		return log();
 	}
 
 	/**

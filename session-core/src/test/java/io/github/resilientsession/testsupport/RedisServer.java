@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 
 import io.lettuce.core.KeyScanCursor;
@@ -20,6 +22,8 @@ import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
 
 /**
  * A real Redis on a free loopback port: a process of a {@code redis-server} binary, or a
@@ -311,12 +315,43 @@ public abstract class RedisServer implements AutoCloseable {
 		if (this.password != null) {
 			uri.withPassword(this.password.toCharArray());
 		}
-		RedisClient client = RedisClient.create(uri.build());
-		try (StatefulRedisConnection<String, String> connection = client.connect()) {
-			return work.apply(connection);
+		return connected(uri.build(), StringCodec.UTF8, work);
+	}
+
+	/**
+	 * Talk to a Redis, on a connection for this call.
+	 * @param <K> the type of keys
+	 * @param <V> the type of values
+	 * @param <T> what the work returns
+	 * @param uri where it is
+	 * @param codec how keys and values are encoded
+	 * @param work uses the connection
+	 * @return what the work returns
+	 */
+	public static <K, V, T> T connected(RedisURI uri, RedisCodec<K, V> codec,
+			Function<StatefulRedisConnection<K, V>, T> work) {
+		RedisClient client = RedisClient.create(uri);
+		try {
+			return work.apply(client.connect(codec));
 		}
 		finally {
-			client.shutdown(0, 2, TimeUnit.SECONDS);
+			close(client);
+		}
+	}
+
+	/**
+	 * What Lettuce closes may never be closed (its issue 2278), and is not waited for
+	 * longer than this.
+	 */
+	private static void close(RedisClient client) {
+		try {
+			client.shutdownAsync(0, 2, TimeUnit.SECONDS).get(10, TimeUnit.SECONDS);
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+		catch (ExecutionException | TimeoutException ex) {
+			System.out.println("A Redis client could not be closed: " + ex);
 		}
 	}
 

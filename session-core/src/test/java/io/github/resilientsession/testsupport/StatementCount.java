@@ -27,7 +27,9 @@ public final class StatementCount {
 	}
 
 	private long total() {
-		return this.server.log()
+		return this.server.completeLog()
+			// A statement of several lines.
+			.replace("\n\t", " ")
 			.lines()
 			.filter((line) -> line.contains("execute ") || line.contains("statement: "))
 			.filter((line) -> line.contains(this.part))
