@@ -1,0 +1,130 @@
+package io.github.resilientsession.autoconfigure;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+import io.github.resilientsession.testsupport.RedisServer;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpSession;
+
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.data.jpa.autoconfigure.DataJpaRepositoriesAutoConfiguration;
+import org.springframework.boot.hibernate.autoconfigure.HibernateJpaAutoConfiguration;
+import org.springframework.boot.web.server.servlet.context.ServletWebServerApplicationContext;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+/**
+ * A small application on a free port that uses sessions, on a database of its own.
+ */
+final class WebApplication implements AutoCloseable {
+
+	private static final HttpClient CLIENT = HttpClient.newHttpClient();
+
+	private final ConfigurableApplicationContext context;
+
+	private WebApplication(ConfigurableApplicationContext context) {
+		this.context = context;
+	}
+
+	/**
+	 * Start it.
+	 * @param more configuration besides, or {@code null}
+	 */
+	static WebApplication start(RedisServer redis, Class<?> more, String... arguments) {
+		Class<?>[] sources = (more != null) ? new Class<?>[] { Pages.class, more } : new Class<?>[] { Pages.class };
+		List<String> all = new ArrayList<>(List.of("--server.port=0", "--spring.data.redis.url=" + redis.uri(),
+				"--spring.datasource.url=" + StarterRunner.memoryDatabase()));
+		all.addAll(Arrays.asList(arguments));
+		return new WebApplication(new SpringApplicationBuilder(sources).run(all.toArray(String[]::new)));
+	}
+
+	<T> T bean(String name, Class<T> type) {
+		return this.context.getBean(name, type);
+	}
+
+	/**
+	 * Log in.
+	 * @return the cookie of the new session
+	 */
+	String login() throws IOException, InterruptedException {
+		return get("/login", "").headers().firstValue("Set-Cookie").orElseThrow();
+	}
+
+	/**
+	 * Request a page.
+	 * @param cookie a cookie with or without its attributes
+	 */
+	HttpResponse<String> get(String path, String cookie) throws IOException, InterruptedException {
+		int port = ((ServletWebServerApplicationContext) this.context).getWebServer().getPort();
+		return CLIENT.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
+			.header("Cookie", cookie.replaceFirst(";.*", ""))
+			.build(), HttpResponse.BodyHandlers.ofString());
+	}
+
+	@Override
+	public void close() {
+		this.context.close();
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration(
+			exclude = { HibernateJpaAutoConfiguration.class, DataJpaRepositoriesAutoConfiguration.class })
+	static class Pages {
+
+		@Bean
+		Controller controller() {
+			return new Controller();
+		}
+
+	}
+
+	@RestController
+	static class Controller {
+
+		@GetMapping("/login")
+		String login(HttpSession session) {
+			session.setAttribute("name", "alice");
+			return "welcome";
+		}
+
+		@GetMapping("/name")
+		String name(HttpSession session) {
+			return String.valueOf(session.getAttribute("name"));
+		}
+
+		@GetMapping("/count")
+		String count(HttpSession session) {
+			Integer before = (Integer) session.getAttribute("count");
+			int count = (before != null) ? before + 1 : 1;
+			session.setAttribute("count", count);
+			return Integer.toString(count);
+		}
+
+		@GetMapping("/rotate")
+		String rotate(HttpServletRequest request) {
+			return request.changeSessionId();
+		}
+
+		@GetMapping("/logout")
+		String logout(HttpServletRequest request) {
+			HttpSession session = request.getSession(false);
+			if (session != null) {
+				session.invalidate();
+			}
+			return "bye";
+		}
+
+	}
+
+}
