@@ -69,6 +69,10 @@ final class Load implements AutoCloseable {
 		}
 	}
 
+	int size() {
+		return this.threads;
+	}
+
 	/**
 	 * Do something again and again.
 	 * @param duration for how long

@@ -22,6 +22,11 @@ final class Throughput {
 
 	private static final int COUNTED_OPERATIONS = 400;
 
+	/**
+	 * How many sessions a thread uses up in one turn.
+	 */
+	private static final int SESSIONS_OF_A_THREAD = 500;
+
 	private final RedisServer redis;
 
 	private final PostgresServer postgres;
@@ -115,7 +120,8 @@ final class Throughput {
 		if (!workload.consumes()) {
 			return threads.during(duration, () -> peer.perform(workload, payload, stock));
 		}
-		Stock own = stock(peer, payload, this.settings.sessions() / 2, threads);
+		int count = Math.min(this.settings.sessions() / 2, SESSIONS_OF_A_THREAD * threads.size());
+		Stock own = stock(peer, payload, count, threads);
 		return threads.times(own.size(), () -> peer.perform(workload, payload, own));
 	}
 
