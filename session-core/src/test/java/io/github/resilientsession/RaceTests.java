@@ -404,14 +404,6 @@ class RaceTests {
 		assertThat(second.get().get(10, TimeUnit.SECONDS)).isEqualTo("1");
 	}
 
-	private void saveWhileItsRowIsLocked(ResilientSession session, Duration locked) {
-		Fault lock = this.postgres.lockRow(this.url, "resilient_session", "session_id = '" + session.getId() + "'");
-		Future<?> unlocked = CompletableFuture.runAsync(lock::close,
-				CompletableFuture.delayedExecutor(locked.toMillis(), TimeUnit.MILLISECONDS));
-		this.other.repository.save(session);
-		assertThat(unlocked).succeedsWithin(Duration.ofSeconds(10));
-	}
-
 	@Test
 	void readWhileALoadIsUnderWay_seesWhatWasAcknowledgedBefore_alsoIfRedisHadNoRoomForIt() throws Exception {
 		String id = this.other.create("a", "0");
@@ -1050,6 +1042,14 @@ class RaceTests {
 	 */
 	private SessionNode notReconciling() {
 		return SessionNode.on(this.redis, this.url).notPuttingBack().reconcileInterval(Duration.ofHours(1)).start();
+	}
+
+	private void saveWhileItsRowIsLocked(ResilientSession session, Duration locked) {
+		Fault lock = this.postgres.lockRow(this.url, "resilient_session", "session_id = '" + session.getId() + "'");
+		Future<?> unlocked = CompletableFuture.runAsync(lock::close,
+				CompletableFuture.delayedExecutor(locked.toMillis(), TimeUnit.MILLISECONDS));
+		this.other.repository.save(session);
+		assertThat(unlocked).succeedsWithin(Duration.ofSeconds(10));
 	}
 
 	private Fault refuseWrites() {

@@ -6,6 +6,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 import io.github.resilientsession.testsupport.Fault;
@@ -17,6 +18,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
+import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
+import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -58,6 +63,43 @@ class ShutdownTests {
 	@AfterEach
 	void stop() {
 		this.node.close();
+	}
+
+	@Test
+	void close_endsAlthoughTheRedisClientDoesNotEnd() {
+		CountDownLatch ended = new CountDownLatch(1);
+		SessionNode other = SessionNode.on(this.redis, this.url)
+			.redisConnections((connections) -> neverClosing(connections.getClientConfiguration(), ended))
+			.start();
+		try {
+			assertThat(other.get(other.create("a", "1"), "a")).isEqualTo("1");
+			assertThat(CompletableFuture.runAsync(other::close)).succeedsWithin(PHASE);
+			assertThat(ended.getCount()).isOne();
+		}
+		finally {
+			ended.countDown();
+		}
+	}
+
+	private LettuceConnectionFactory neverClosing(LettuceClientConfiguration configuration, CountDownLatch ended) {
+		LettuceConnectionFactory connections = new LettuceConnectionFactory(
+				new RedisStandaloneConfiguration(this.redis.host(), this.redis.port()), configuration) {
+
+			@Override
+			public void destroy() {
+				try {
+					ended.await();
+				}
+				catch (InterruptedException ex) {
+					throw new IllegalStateException(ex);
+				}
+				super.destroy();
+			}
+
+		};
+		connections.setValidateConnection(false);
+		connections.afterPropertiesSet();
+		return connections;
 	}
 
 	@Test
