@@ -8,8 +8,11 @@ import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import io.github.resilientsession.testsupport.RedisServer;
+import jakarta.servlet.ServletRequestEvent;
+import jakarta.servlet.ServletRequestListener;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 
@@ -23,6 +26,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
+
+import static org.awaitility.Awaitility.await;
 
 /**
  * A small application on a free port that uses sessions, on a database of its own.
@@ -62,14 +67,18 @@ final class WebApplication implements AutoCloseable {
 	}
 
 	/**
-	 * Request a page.
+	 * Request a page, and wait for the end of the request: its filters may still work
+	 * when the response has come.
 	 * @param cookie a cookie with or without its attributes
 	 */
 	HttpResponse<String> get(String path, String cookie) throws IOException, InterruptedException {
 		int port = ((ServletWebServerApplicationContext) this.context).getWebServer().getPort();
-		return CLIENT.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
-			.header("Cookie", cookie.replaceFirst(";.*", ""))
-			.build(), HttpResponse.BodyHandlers.ofString());
+		HttpResponse<String> response = CLIENT
+			.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
+				.header("Cookie", cookie.replaceFirst(";.*", ""))
+				.build(), HttpResponse.BodyHandlers.ofString());
+		await().until(this.context.getBean(RunningRequests.class)::areNone);
+		return response;
 	}
 
 	@Override
@@ -85,6 +94,35 @@ final class WebApplication implements AutoCloseable {
 		@Bean
 		Controller controller() {
 			return new Controller();
+		}
+
+		@Bean
+		RunningRequests runningRequests() {
+			return new RunningRequests();
+		}
+
+	}
+
+	/**
+	 * Counts the requests that the server has begun and not ended. Safe for use by many
+	 * threads.
+	 */
+	static class RunningRequests implements ServletRequestListener {
+
+		private final AtomicInteger count = new AtomicInteger();
+
+		@Override
+		public void requestInitialized(ServletRequestEvent event) {
+			this.count.incrementAndGet();
+		}
+
+		@Override
+		public void requestDestroyed(ServletRequestEvent event) {
+			this.count.decrementAndGet();
+		}
+
+		boolean areNone() {
+			return this.count.get() == 0;
 		}
 
 	}
