@@ -83,7 +83,12 @@ final class GroupedRows {
 
 	private final GroupedStatement<End, OptionalLong> ends;
 
-	GroupedRows(Statements statements, Duration timeLimit) {
+	/**
+	 * Create the statements.
+	 * @param updateOne updates a row that comes alone, unless it is locked, and so on
+	 */
+	GroupedRows(Statements statements, Duration timeLimit, Function<State, Optional<Set<String>>> updateOne,
+			Function<State, Boolean> insertOne, Function<End, OptionalLong> endOne) {
 		Duration patience = timeLimit.dividedBy(2);
 		List<Column<State>> updated = state(Function.identity());
 		updated.add(new Column<>("has_principal", ColumnType.FLAG, State::hasPrincipal));
@@ -100,13 +105,13 @@ final class GroupedRows {
 				new Column<>("pending", ColumnType.FLAG, End::redisPending),
 				new Column<>("nothing", ColumnType.BYTES, (end) -> SessionRows.NO_ATTRIBUTES));
 		this.updates = new GroupedStatement<>(statements, "update", UPDATE, updated, State::bytes, Optional.empty(),
-				GroupedRows::tokens, patience);
+				GroupedRows::tokens, updateOne, patience);
 		this.inserts = new GroupedStatement<>(statements, "insert", INSERT_NEW, inserted, State::bytes, false,
-				(row) -> true, patience);
+				(row) -> true, insertOne, patience);
 		this.changes = new GroupedStatement<>(statements, "change of id", CHANGE, changed,
-				(change) -> change.next().bytes(), Optional.empty(), GroupedRows::tokens, patience);
+				(change) -> change.next().bytes(), Optional.empty(), GroupedRows::tokens, null, patience);
 		this.ends = new GroupedStatement<>(statements, "end", END_ANY, ended, (end) -> 0, OptionalLong.empty(),
-				(row) -> OptionalLong.of(row.getLong(2)), patience);
+				(row) -> OptionalLong.of(row.getLong(2)), endOne, patience);
 	}
 
 	private static <T> List<Column<T>> state(Function<T, State> of) {

@@ -51,6 +51,8 @@ final class GroupedStatement<T, R> {
 
 	private final RowReader<R> reader;
 
+	private final @Nullable Function<T, R> one;
+
 	private final GroupCommit<T, R> groups;
 
 	/**
@@ -62,16 +64,19 @@ final class GroupedStatement<T, R> {
 	 * @param bytes how many bytes of attributes a wanted row has
 	 * @param absent what comes of it where it was not done
 	 * @param reader reads what comes of it, from the second column on
+	 * @param one does the same for one row that comes alone, with less work; may be
+	 * {@code null}
 	 * @param patience how long a request waits for its turn
 	 */
 	GroupedStatement(Statements statements, String task, String sql, List<Column<T>> columns, ToLongFunction<T> bytes,
-			R absent, RowReader<R> reader, Duration patience) {
+			R absent, RowReader<R> reader, @Nullable Function<T, R> one, Duration patience) {
 		this.statements = statements;
 		this.task = task;
 		this.sql = sql.formatted(wanted(columns));
 		this.columns = columns;
 		this.absent = absent;
 		this.reader = reader;
+		this.one = one;
 		this.groups = new GroupCommit<>(MAX_GROUPS, MAX_SIZE, MAX_BYTES, bytes, patience, this::executeAll);
 	}
 
@@ -99,6 +104,9 @@ final class GroupedStatement<T, R> {
 	}
 
 	private List<R> executeAll(List<T> all) {
+		if (this.one != null && all.size() == 1) {
+			return List.of(this.one.apply(all.get(0)));
+		}
 		return this.statements.execute(this.task, this.sql, (statement) -> {
 			bind(statement, all);
 			List<R> results = new ArrayList<>(Collections.nCopies(all.size(), this.absent));

@@ -96,6 +96,10 @@ final class RowWrite {
 			return this.life;
 		}
 
+		long expiresAt() {
+			return SessionRow.rounded(this.session.lastAccessedTime().plusMillis(this.life));
+		}
+
 		int bytes() {
 			return this.attributes.length;
 		}

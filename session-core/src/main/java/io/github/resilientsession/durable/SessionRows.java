@@ -84,6 +84,12 @@ final class SessionRows {
 			+ " where session_id = (select session_id from resilient_session where session_id = ? "
 			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
 
+	/**
+	 * After a condition on the id: passes over a row that another transaction has locked.
+	 */
+	private static final String UNLESS_LOCKED = " and ctid = (select ctid from resilient_session "
+			+ "where session_id = ? and state = 0 for update skip locked)";
+
 	static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
 	private final Statements statements;
@@ -95,29 +101,20 @@ final class SessionRows {
 	 */
 	private final @Nullable GroupedRows grouped;
 
-	private final String updateKeepingPrincipal;
-
-	private final String updateWithPrincipal;
-
 	private final String insert;
 
 	private final String insertKeeping;
-
-	private final String end;
 
 	private final String endOfVersion;
 
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
 		this.settings = settings;
-		this.grouped = (settings.platform() == Platform.POSTGRESQL) ? new GroupedRows(statements, settings.timeLimit())
-				: null;
+		this.grouped = (settings.platform() == Platform.POSTGRESQL) ? new GroupedRows(statements, settings.timeLimit(),
+				(update) -> update(update, UNLESS_LOCKED), this::insertOne, (end) -> end(end, UNLESS_LOCKED)) : null;
 		this.insert = insert("?");
 		this.insertKeeping = insert("right(concat_ws(' ', (select persisted_writes from resilient_session "
 				+ "where session_id = ?), cast(? as varchar)), 2048)");
-		this.updateKeepingPrincipal = returningTokens(UPDATE.formatted(""));
-		this.updateWithPrincipal = returningTokens(UPDATE.formatted(", principal_name = ?"));
-		this.end = settings.platform().returning("version", END);
 		this.endOfVersion = returningTokens(END + " and version = ?");
 	}
 
@@ -188,13 +185,16 @@ final class SessionRows {
 
 	boolean insert(SessionRecord session, boolean redisPending, @Nullable String persistedWrites, Committed committed) {
 		State row = State.insert(session, 0, redisPending, persistedWrites, this.settings);
-		return inGroup(row.bytes(), (grouped) -> grouped.insert(row, committed), false)
-				|| this.statements.execute("insert", this.insert, (statement) -> {
-					setActive(statement, session, redisPending);
-					statement.setString(11, persistedWrites);
-					statement.setString(12, null);
-					return Statements.inserted(statement);
-				});
+		return inGroup(row.bytes(), (grouped) -> grouped.insert(row, committed), false) || insertOne(row);
+	}
+
+	private boolean insertOne(State row) {
+		return this.statements.execute("insert", this.insert, (statement) -> {
+			setActive(statement, row);
+			statement.setString(11, row.persistedWrites());
+			statement.setString(12, null);
+			return Statements.inserted(statement);
+		});
 	}
 
 	/**
@@ -245,32 +245,31 @@ final class SessionRows {
 
 	private static void setEnded(PreparedStatement statement, String id, @Nullable String movedTo, Instant now,
 			Duration keep, boolean redisPending) throws SQLException {
-		setColumns(statement, new SessionRecord(id, 1, now, now, keep, null, Map.of()), redisPending);
+		statement.setString(1, id);
+		statement.setLong(2, 1);
+		statement.setString(3, null);
+		statement.setLong(4, now.toEpochMilli());
+		statement.setLong(5, now.toEpochMilli());
+		statement.setLong(6, keep.toSeconds());
 		statement.setLong(7, SessionRow.expiresAt(now, keep, SessionRow.KEPT_AFTER_END));
+		statement.setBytes(8, NO_ATTRIBUTES);
 		statement.setInt(9, SessionRow.ENDED);
+		statement.setBoolean(10, redisPending);
 		statement.setString(11, null);
 		statement.setString(12, movedTo);
 	}
 
-	private void setActive(PreparedStatement statement, SessionRecord session, boolean redisPending)
-			throws SQLException {
-		Duration interval = session.maxInactiveInterval();
-		setColumns(statement, session, redisPending);
-		statement.setLong(7,
-				SessionRow.expiresAt(session.lastAccessedTime(), interval, this.settings.graceFor(interval)));
+	private static void setActive(PreparedStatement statement, State row) throws SQLException {
+		statement.setString(1, row.id());
+		statement.setLong(2, row.version());
+		statement.setString(3, row.principal());
+		statement.setLong(4, row.created());
+		statement.setLong(5, row.accessed());
+		statement.setLong(6, row.seconds());
+		statement.setLong(7, row.expiresAt());
+		statement.setBytes(8, row.attributes());
 		statement.setInt(9, SessionRow.ACTIVE);
-	}
-
-	private static void setColumns(PreparedStatement statement, SessionRecord session, boolean redisPending)
-			throws SQLException {
-		statement.setString(1, session.id());
-		statement.setLong(2, session.version());
-		statement.setString(3, SessionRow.principalColumn(session.principalName()));
-		statement.setLong(4, session.creationTime().toEpochMilli());
-		statement.setLong(5, session.lastAccessedTime().toEpochMilli());
-		statement.setLong(6, session.maxInactiveInterval().toSeconds());
-		statement.setBytes(8, AttributesPayload.encode(session.attributes()));
-		statement.setBoolean(10, redisPending);
+		statement.setBoolean(10, row.redisPending());
 	}
 
 	/**
@@ -282,11 +281,15 @@ final class SessionRows {
 		State update = State.update(next, expectedVersion, principal, redisPending, persistedWrites, this.settings);
 		Optional<Set<String>> updated = inGroup(update.bytes(), (grouped) -> grouped.update(update, committed),
 				Optional.empty());
-		return updated.isPresent() ? updated : updateAlone(update);
+		return updated.isPresent() ? updated : update(update, "");
 	}
 
-	private Optional<Set<String>> updateAlone(State update) {
-		String sql = update.hasPrincipal() ? this.updateWithPrincipal : this.updateKeepingPrincipal;
+	/**
+	 * @param unlessLocked a further condition with the id, or nothing
+	 */
+	private Optional<Set<String>> update(State update, String unlessLocked) {
+		String sql = returningTokens(
+				UPDATE.formatted(update.hasPrincipal() ? ", principal_name = ?" : "") + unlessLocked);
 		return this.statements.execute("update", sql, (statement) -> {
 			int i = 1;
 			statement.setLong(i++, update.version());
@@ -301,7 +304,10 @@ final class SessionRows {
 				statement.setString(i++, update.principal());
 			}
 			statement.setString(i++, update.id());
-			statement.setLong(i, update.expectedVersion());
+			statement.setLong(i++, update.expectedVersion());
+			if (!unlessLocked.isEmpty()) {
+				statement.setString(i, update.id());
+			}
 			return tokens(statement);
 		});
 	}
@@ -315,16 +321,20 @@ final class SessionRows {
 	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
 		End end = new End(id, movedTo, now.toEpochMilli(), redisPending);
 		OptionalLong ended = inGroup(0, (grouped) -> grouped.end(end), OptionalLong.empty());
-		return ended.isPresent() ? ended : endAlone(end);
+		return ended.isPresent() ? ended : end(end, "");
 	}
 
-	private OptionalLong endAlone(End end) {
-		return this.statements.execute("end", this.end, (statement) -> {
+	private OptionalLong end(End end, String unlessLocked) {
+		String sql = this.settings.platform().returning("version", END + unlessLocked);
+		return this.statements.execute("end", sql, (statement) -> {
 			statement.setBytes(1, NO_ATTRIBUTES);
 			statement.setBoolean(2, end.redisPending());
 			statement.setString(3, end.movedTo());
 			statement.setLong(4, end.now());
 			statement.setString(5, end.id());
+			if (!unlessLocked.isEmpty()) {
+				statement.setString(6, end.id());
+			}
 			try (ResultSet version = statement.executeQuery()) {
 				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
 			}
@@ -342,33 +352,32 @@ final class SessionRows {
 				State.insert(next, expectedVersion, redisPending, persistedWrites, this.settings), now.toEpochMilli());
 		Optional<Set<String>> changed = inGroup(change.next().bytes(), (grouped) -> grouped.changeId(change, committed),
 				Optional.empty());
-		return changed.isPresent() ? changed
-				: changeIdAlone(oldId, expectedVersion, next, now, redisPending, persistedWrites);
+		return changed.isPresent() ? changed : changeIdAlone(change);
 	}
 
-	private Optional<Set<String>> changeIdAlone(String oldId, long expectedVersion, SessionRecord next, Instant now,
-			boolean redisPending, @Nullable String persistedWrites) {
+	private Optional<Set<String>> changeIdAlone(Change change) {
+		State next = change.next();
 		return both((connection) -> {
 			Optional<Set<String>> earlier;
 			try (PreparedStatement end = connection.prepareStatement(this.endOfVersion)) {
 				end.setBytes(1, NO_ATTRIBUTES);
-				end.setBoolean(2, redisPending);
+				end.setBoolean(2, next.redisPending());
 				end.setString(3, next.id());
-				end.setLong(4, now.toEpochMilli());
-				end.setString(5, oldId);
-				end.setLong(6, expectedVersion);
+				end.setLong(4, change.now());
+				end.setString(5, change.oldId());
+				end.setLong(6, next.expectedVersion());
 				earlier = tokens(end);
 			}
 			if (earlier.isEmpty()) {
 				return earlier;
 			}
 			try (PreparedStatement insert = connection.prepareStatement(this.insertKeeping)) {
-				setActive(insert, next, redisPending);
-				insert.setString(11, oldId);
-				insert.setString(12, persistedWrites);
+				setActive(insert, next);
+				insert.setString(11, change.oldId());
+				insert.setString(12, next.persistedWrites());
 				insert.setString(13, null);
 				Set<String> tokens = new HashSet<>(earlier.get());
-				tokens.addAll(SessionRow.tokens(persistedWrites));
+				tokens.addAll(SessionRow.tokens(next.persistedWrites()));
 				return Statements.inserted(insert) ? Optional.of(tokens) : Optional.empty();
 			}
 		});
@@ -383,7 +392,7 @@ final class SessionRows {
 			try (PreparedStatement end = connection.prepareStatement(this.insert);
 					PreparedStatement active = connection.prepareStatement(this.insert)) {
 				setEnded(end, oldId, next.id(), now, keep, redisPending);
-				setActive(active, next, redisPending);
+				setActive(active, State.insert(next, 0, redisPending, persistedWrites, this.settings));
 				active.setString(11, persistedWrites);
 				active.setString(12, null);
 				boolean done = Statements.inserted(end) && Statements.inserted(active);
