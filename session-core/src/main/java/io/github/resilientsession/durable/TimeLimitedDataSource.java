@@ -8,14 +8,14 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTimeoutException;
 import java.time.Duration;
 import java.util.Set;
-import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 import javax.sql.DataSource;
 
-import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
@@ -25,8 +25,8 @@ import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
  * that hangs: a query time-out needs the server's help, a network time-out does not. What
  * it took to get the connection is taken off the limit, and so is what its earlier
  * statements took. A network time-out is about what is read: a connection on which it is
- * still written after twice the limit is aborted. The connection is handed back as it
- * was. Being an object of its own, it also never shares a connection that an
+ * still written after twice the limit is aborted soon. The connection is handed back as
+ * it was. Being an object of its own, it also never shares a connection that an
  * application's transaction has bound to the thread.
  */
 final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCloseable {
@@ -37,20 +37,20 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 	private static final Set<String> BEFORE_A_WAIT = Set.of("prepareStatement", "createStatement", "commit",
 			"rollback");
 
+	private static final Logger logger = LoggerFactory.getLogger(TimeLimitedDataSource.class);
+
 	private final Duration limit;
 
-	private final ScheduledThreadPoolExecutor watch;
+	private final CountDownLatch closed = new CountDownLatch(1);
+
+	private final Set<Lent> allLent = ConcurrentHashMap.newKeySet();
 
 	TimeLimitedDataSource(DataSource target, Duration limit) {
 		super(outsideTransactions(target));
 		this.limit = limit;
-		this.watch = new ScheduledThreadPoolExecutor(1, (task) -> {
-			Thread thread = new Thread(task, "resilient-session-connection-watch");
-			thread.setDaemon(true);
-			return thread;
-		});
-		this.watch.setRemoveOnCancelPolicy(true);
-		this.watch.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+		Thread watch = new Thread(this::watch, "resilient-session-connection-watch");
+		watch.setDaemon(true);
+		watch.start();
 	}
 
 	/**
@@ -84,7 +84,10 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		boolean autoCommit = connection.getAutoCommit();
 		int networkTimeout = networkTimeout(connection);
 		limit(connection, networkTimeout, deadline);
-		Future<?> abortion = (networkTimeout >= 0) ? abortLater(connection) : null;
+		Lent lent = (networkTimeout >= 0) ? new Lent(connection, deadline + this.limit.toNanos()) : null;
+		if (lent != null) {
+			this.allLent.add(lent);
+		}
 		if (!autoCommit) {
 			connection.setAutoCommit(true);
 		}
@@ -93,8 +96,8 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 					if (BEFORE_A_WAIT.contains(method.getName()) && !connection.isClosed()) {
 						limit(connection, networkTimeout, deadline);
 					}
-					if (method.getName().equals("close") && abortion != null) {
-						abortion.cancel(false);
+					if (method.getName().equals("close") && lent != null) {
+						this.allLent.remove(lent);
 					}
 					if (method.getName().equals("close") && !connection.isClosed()) {
 						restore(connection, autoCommit, networkTimeout);
@@ -108,22 +111,37 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 				});
 	}
 
-	private @Nullable Future<?> abortLater(Connection connection) {
+	/**
+	 * One look at all from time to time costs less than a timer for each.
+	 */
+	private void watch() {
 		try {
-			return this.watch.schedule(() -> {
-				connection.abort(Runnable::run);
-				return true;
-			}, this.limit.multipliedBy(2).toNanos(), TimeUnit.NANOSECONDS);
+			while (!this.closed.await(this.limit.toNanos() / 4, TimeUnit.NANOSECONDS)) {
+				long now = System.nanoTime();
+				this.allLent.removeIf((lent) -> now - lent.due >= 0 && abort(lent.connection));
+			}
 		}
-		catch (RejectedExecutionException ex) {
-			// Closed: the last statements are limited as far as they wait to read.
-			return null;
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
 		}
 	}
 
+	private static boolean abort(Connection connection) {
+		try {
+			connection.abort(Runnable::run);
+		}
+		catch (SQLException | RuntimeException ex) {
+			logger.debug("A connection that is written on for too long could not be aborted", ex);
+		}
+		return true;
+	}
+
+	/**
+	 * From then on, the last statements are limited only as far as they wait to read.
+	 */
 	@Override
 	public void close() {
-		this.watch.shutdown();
+		this.closed.countDown();
 	}
 
 	private static void limit(Connection connection, int networkTimeout, long deadline) throws SQLException {
@@ -158,6 +176,25 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		catch (SQLException ex) {
 			// A broken connection: closing it is all that is left, and the pool sees it.
 		}
+	}
+
+	/**
+	 * A connection that is in use. Two are never equal.
+	 */
+	private static final class Lent {
+
+		private final Connection connection;
+
+		/**
+		 * When to abort it, by {@link System#nanoTime()}.
+		 */
+		private final long due;
+
+		Lent(Connection connection, long due) {
+			this.connection = connection;
+			this.due = due;
+		}
+
 	}
 
 }
