@@ -48,6 +48,8 @@ public final class TierCircuit {
 
 	private volatile long closedAt = System.nanoTime();
 
+	private volatile long openedAt = System.nanoTime();
+
 	/**
 	 * Whether anybody has been told that the circuit is open.
 	 */
@@ -275,6 +277,15 @@ public final class TierCircuit {
 	}
 
 	/**
+	 * Whether the tier has been gone for a while.
+	 * @param duration how long
+	 * @return whether the circuit has been open for so long
+	 */
+	public boolean isOpenFor(Duration duration) {
+		return isOpen() && System.nanoTime() - this.openedAt >= duration.toNanos();
+	}
+
+	/**
 	 * The breaker itself, for metrics.
 	 * @return the Resilience4j breaker
 	 */
@@ -283,6 +294,7 @@ public final class TierCircuit {
 	}
 
 	private void opened(Throwable ex) {
+		this.openedAt = System.nanoTime();
 		this.whenOpened.run();
 		this.listener.onBreaker(this.tier, true);
 		logger.warn("The {} tier does not answer as it should and is cut off: its circuit breaker has opened and is "

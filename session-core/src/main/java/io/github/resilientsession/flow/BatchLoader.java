@@ -32,9 +32,10 @@ import io.github.resilientsession.record.SessionStoreListener;
  * a bulkhead. Whatever does not fit into the bounded queue, or waits there for too long,
  * is shed as unavailable. Safe for use by many threads.
  * <p>
- * Batches form by themselves: while a query runs, the next misses gather behind it. A
- * second query starts beside the first only when half a batch is waiting, so that a
- * stampede gives few large queries and not many small ones.
+ * Batches form by themselves: while a query runs, and for some milliseconds after its
+ * start, the next misses gather behind it. A second query starts beside the first only
+ * when half a batch is waiting, so that a stampede gives few large queries and not many
+ * small ones.
  */
 public final class BatchLoader implements AutoCloseable {
 
@@ -43,12 +44,17 @@ public final class BatchLoader implements AutoCloseable {
 	 */
 	private static final Duration SHARED_FOR = Duration.ofSeconds(2);
 
-	private static final int MAX_GATHER_MILLIS = 20;
+	/**
+	 * The shortest time from the start of a query to that of the next, unless enough
+	 * misses for a query are waiting: 100 small queries a second are little for a
+	 * database, and 10 ms are little for a user whose session is not in Redis.
+	 */
+	private static final long INTERVAL = Duration.ofMillis(10).toNanos();
 
 	/**
-	 * For how many milliseconds nobody may come.
+	 * How often to look whether there are enough.
 	 */
-	private static final int MAX_PAUSES = 2;
+	private static final long LOOK = Duration.ofMillis(1).toNanos();
 
 	/**
 	 * Stands for an epoch that never is.
@@ -73,7 +79,9 @@ public final class BatchLoader implements AutoCloseable {
 
 	private final LongSupplier trustEpoch;
 
-	private final BooleanSupplier redisAnswers;
+	private final BooleanSupplier mayGather;
+
+	private volatile long lastQuery = System.nanoTime();
 
 	private volatile Found onFound = (session, epoch) -> {
 	};
@@ -81,14 +89,14 @@ public final class BatchLoader implements AutoCloseable {
 	/**
 	 * Create a loader.
 	 * @param trustEpoch how often the copies in Redis have been suspected
-	 * @param redisAnswers whether Redis is asked before a load
+	 * @param mayGather whether a miss may wait a few milliseconds for others
 	 */
-	public BatchLoader(DurableTier durable, TierCircuit circuit, LongSupplier trustEpoch, BooleanSupplier redisAnswers,
+	public BatchLoader(DurableTier durable, TierCircuit circuit, LongSupplier trustEpoch, BooleanSupplier mayGather,
 			LoadSettings settings, SessionStoreListener listener) {
 		this.durable = durable;
 		this.circuit = circuit;
 		this.trustEpoch = trustEpoch;
-		this.redisAnswers = redisAnswers;
+		this.mayGather = mayGather;
 		this.settings = settings;
 		this.listener = listener;
 		this.loads = Caffeine.newBuilder()
@@ -151,11 +159,7 @@ public final class BatchLoader implements AutoCloseable {
 		this.loads.invalidate(id);
 	}
 
-	/**
-	 * Whether nobody waits for a session at this moment.
-	 * @return whether other work may use the durable store without being in the way
-	 */
-	public boolean isIdle() {
+	private boolean isIdle() {
 		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
 		return metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
 	}
@@ -202,10 +206,11 @@ public final class BatchLoader implements AutoCloseable {
 	private void drain() {
 		try {
 			List<Load> batch = new ArrayList<>(this.settings.maxBatchSize());
+			gather();
 			while (this.queue.drainTo(batch, this.settings.maxBatchSize()) > 0) {
 				query(batch);
-				gather(batch.size());
 				batch.clear();
+				gather();
 			}
 		}
 		finally {
@@ -218,24 +223,22 @@ public final class BatchLoader implements AutoCloseable {
 	}
 
 	/**
-	 * Between two queries, wait for more misses as long as they keep coming: those that
-	 * wait anyway then share one query. The first query after a pause never waits, nor
-	 * does one after a miss that came alone, nor one after which nobody came; nor any
-	 * while Redis does not answer, since then every read is a miss and would have to
-	 * wait.
+	 * Wait for more misses where the query before was just now, until there are enough
+	 * for a query: those that wait anyway then share one.
 	 */
-	private void gather(int previousBatch) {
-		int waiting = 0;
-		int pausesWithoutAny = 0;
-		for (int i = 0; i < MAX_GATHER_MILLIS && previousBatch > 1 && this.redisAnswers.getAsBoolean(); i++) {
-			int before = waiting;
-			waiting = this.queue.size();
-			pausesWithoutAny = (waiting == before) ? pausesWithoutAny + 1 : 0;
-			if (pausesWithoutAny > MAX_PAUSES || waiting >= this.settings.maxBatchSize() / 2) {
-				return;
-			}
-			LockSupport.parkNanos(1_000_000);
+	private void gather() {
+		if (this.queue.isEmpty()) {
+			return;
 		}
+		for (long left = left(); left > 0 && this.queue.size() < this.settings.maxBatchSize() / 2
+				&& this.mayGather.getAsBoolean(); left = left()) {
+			LockSupport.parkNanos(Math.min(left, LOOK));
+		}
+		this.lastQuery = System.nanoTime();
+	}
+
+	private long left() {
+		return this.lastQuery + INTERVAL - System.nanoTime();
 	}
 
 	private void query(List<Load> batch) {

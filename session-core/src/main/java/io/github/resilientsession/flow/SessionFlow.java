@@ -1,5 +1,6 @@
 package io.github.resilientsession.flow;
 
+import java.time.Duration;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -15,6 +16,13 @@ import io.github.resilientsession.redis.RedisTier;
  * The paths between the two tiers, put together.
  */
 public final class SessionFlow implements AutoCloseable {
+
+	/**
+	 * How long a Redis is taken to be back soon, as after a fork or the end of a large
+	 * key: until then its users are a stampede, of which the durable store is to notice
+	 * little. In a longer outage every read is a miss, and waits for nothing.
+	 */
+	private static final Duration STALL = Duration.ofSeconds(3);
 
 	private final BatchLoader loader;
 
@@ -43,7 +51,7 @@ public final class SessionFlow implements AutoCloseable {
 			Settings settings, Consumer<SessionRecord> touched, RebuildWatch watch, Supplier<String> tokens,
 			ClusterClock clock, SessionStoreListener listener) {
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(),
-				() -> !redisCircuit.isOpen(), settings.load(), listener);
+				() -> !redisCircuit.isOpenFor(STALL), settings.load(), listener);
 		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.reach(() -> redis.find(id)),
 				settings.durable(), settings.outage().maxSessionLife(), clock, listener);
 		this.convergence = new Convergence(redis, commits, watch);
@@ -86,14 +94,6 @@ public final class SessionFlow implements AutoCloseable {
 	 */
 	public EndedCopies endedCopies() {
 		return this.endedCopies;
-	}
-
-	/**
-	 * What loads missed sessions.
-	 * @return the same object at each call
-	 */
-	public BatchLoader loader() {
-		return this.loader;
 	}
 
 	@Override
