@@ -9,7 +9,6 @@ import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.RecentPage;
-import io.github.resilientsession.flow.BatchLoader;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.redis.CopyPage;
@@ -40,6 +39,12 @@ public final class Resync implements AutoCloseable {
 
 	private static final Duration LEASE_TIME = Duration.ofSeconds(15);
 
+	/**
+	 * How often to renew the lease, and to note with it how far this node is: a commit,
+	 * and more than one for each page would be.
+	 */
+	private static final Duration RENEWAL = Duration.ofSeconds(1);
+
 	private static final Duration INTERVAL = Duration.ofMillis(200);
 
 	/**
@@ -65,13 +70,9 @@ public final class Resync implements AutoCloseable {
 	 * How long to leave the durable store to the users who miss their sessions, before
 	 * those are put back that nobody misses yet.
 	 */
-	private static final Duration CALM = Duration.ofSeconds(5);
+	private static final Duration CALM = Duration.ofSeconds(2);
 
 	private static final Duration MAX_CLOSE = Duration.ofSeconds(5);
-
-	private static final Duration WAY = Duration.ofMillis(50);
-
-	private static final int MAX_WAYS_GIVEN = 40;
 
 	/**
 	 * How many of Redis's keys to look at in one step.
@@ -98,8 +99,6 @@ public final class Resync implements AutoCloseable {
 
 	private final TierCircuit durableCircuit;
 
-	private final BatchLoader loader;
-
 	private final CopyComparison comparison;
 
 	private final Refill refill;
@@ -121,6 +120,8 @@ public final class Resync implements AutoCloseable {
 	private long lastNoteRun = System.nanoTime() - NOTE_INTERVAL.toNanos();
 
 	private long lastRefill = System.nanoTime();
+
+	private long lastRenewal;
 
 	private String lastNote = "";
 
@@ -145,7 +146,6 @@ public final class Resync implements AutoCloseable {
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
-		this.loader = flow.loader();
 		this.comparison = new CopyComparison(redis, redisCircuit, durable, durableCircuit, flow.convergence(),
 				flow.endedCopies(), flow.writePath());
 		this.refill = new Refill(redis, redisCircuit, rebuilds, settings.memoryHeadroom());
@@ -187,12 +187,12 @@ public final class Resync implements AutoCloseable {
 		}
 		boolean sure = isOld(note);
 		this.lastRefill = System.nanoTime();
-		giveWay();
 		String left = this.durableCircuit.call(() -> this.durable.acquireLease(LEASE, this.owner, LEASE_TIME));
 		if (left == null) {
 			// Another node does it; its note in Redis tells when it is done.
 			return;
 		}
+		this.lastRenewal = System.nanoTime();
 		this.givenUpAt = Position.NONE;
 		try {
 			if (lost || noted) {
@@ -269,7 +269,6 @@ public final class Resync implements AutoCloseable {
 		String cursor = from.cursor();
 		boolean complete = true;
 		do {
-			giveWay();
 			long began = System.nanoTime();
 			if (!basis().equals(from.basis())) {
 				throw new TierUnavailableException("Redis has been replaced, or a node has come from another one",
@@ -283,7 +282,7 @@ public final class Resync implements AutoCloseable {
 				this.progress = this.progress.plusCompared(page.ids().size(), compared.differed());
 			}
 			cursor = page.cursor();
-			renew(from.at(cursor, this.clock.millis()).text());
+			renewIfDue(from.at(cursor, this.clock.millis()).text());
 			// Other software's keys cost little, but there may be millions.
 			pause(Math.max(page.ids().size(), KEYS / 10), began);
 		}
@@ -314,7 +313,6 @@ public final class Resync implements AutoCloseable {
 		boolean room;
 		this.pages.begin(position, MIN_SESSIONS);
 		do {
-			giveWay();
 			long began = System.nanoTime();
 			RecentPage page = this.pages.await();
 			position = page.next();
@@ -324,7 +322,7 @@ public final class Resync implements AutoCloseable {
 			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
 			if (position != null) {
 				this.givenUpAt = RefillPosition.text(position, note);
-				renew(this.givenUpAt);
+				renewIfDue(this.givenUpAt);
 				pause(page.sessions().size(), began);
 			}
 		}
@@ -356,8 +354,19 @@ public final class Resync implements AutoCloseable {
 	 * Say that this node is still at it, and where.
 	 */
 	private void renew(String position) {
+		this.lastRenewal = System.nanoTime();
 		if (!this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, position))) {
 			throw new TierUnavailableException("Another node has taken over the resync", null);
+		}
+	}
+
+	/**
+	 * Renew the lease unless that was just now. Another node takes it over only after
+	 * {@link #LEASE_TIME}.
+	 */
+	private void renewIfDue(String position) {
+		if (hasPassed(RENEWAL, this.lastRenewal)) {
+			renew(position);
 		}
 	}
 
@@ -369,15 +378,6 @@ public final class Resync implements AutoCloseable {
 		}
 		catch (TierUnavailableException ex) {
 			logger.debug("The lease runs out by itself", ex);
-		}
-	}
-
-	/**
-	 * Let those go first who wait for their sessions, but not forever.
-	 */
-	private void giveWay() throws InterruptedException {
-		for (int i = 0; i < MAX_WAYS_GIVEN && !this.loader.isIdle(); i++) {
-			pause(WAY);
 		}
 	}
 
