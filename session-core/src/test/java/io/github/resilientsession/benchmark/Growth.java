@@ -134,7 +134,7 @@ final class Growth {
 		Peer<ResilientSession> peer = new Peer<>(Peers.RESILIENT, node.repository, "", "", "", () -> {
 		});
 		List<Measured> measured = new ArrayList<>();
-		try (Load load = new Load(16, () -> 0)) {
+		try (Load load = new Load(16, () -> Consumption.NONE)) {
 			for (Workload workload : List.of(Workload.READ, Workload.TOUCH, Workload.WRITE)) {
 				load.during(REQUESTS.dividedBy(2), () -> peer.perform(workload, Payload.SMALL, stock));
 				Run run = load.during(REQUESTS, () -> peer.perform(workload, Payload.SMALL, stock));

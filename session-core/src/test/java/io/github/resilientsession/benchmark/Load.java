@@ -11,7 +11,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 import com.sun.management.ThreadMXBean;
 import org.HdrHistogram.Histogram;
@@ -32,28 +32,28 @@ final class Load implements AutoCloseable {
 
 	private final int threads;
 
-	private final LongSupplier redisBytes;
+	private final Supplier<Consumption> meter;
 
 	private final ExecutorService executor;
 
 	/**
 	 * Create a load.
 	 * @param threads how many threads
-	 * @param redisBytes tells how many bytes Redis has received so far
+	 * @param meter tells what has been consumed so far
 	 */
-	Load(int threads, LongSupplier redisBytes) {
-		this(threads, false, redisBytes);
+	Load(int threads, Supplier<Consumption> meter) {
+		this(threads, false, meter);
 	}
 
 	/**
 	 * Create a load.
 	 * @param threads how many threads
 	 * @param virtual whether they are virtual, from Java 21 on
-	 * @param redisBytes tells how many bytes Redis has received so far
+	 * @param meter tells what has been consumed so far
 	 */
-	Load(int threads, boolean virtual, LongSupplier redisBytes) {
+	Load(int threads, boolean virtual, Supplier<Consumption> meter) {
 		this.threads = threads;
-		this.redisBytes = redisBytes;
+		this.meter = meter;
 		this.executor = virtual ? virtualThreads() : Executors.newFixedThreadPool(threads);
 	}
 
@@ -106,7 +106,7 @@ final class Load implements AutoCloseable {
 		if (!ready.await(MOST.toSeconds(), TimeUnit.SECONDS)) {
 			throw new IllegalStateException("Threads still do what was before");
 		}
-		long bytesBefore = this.redisBytes.getAsLong();
+		Consumption before = this.meter.get();
 		long allocatedBefore = allocatedBytes();
 		begin.run();
 		long start = System.nanoTime();
@@ -120,8 +120,7 @@ final class Load implements AutoCloseable {
 		}
 		Duration took = Duration.ofNanos(System.nanoTime() - start);
 		long allocated = allocatedBytes() - allocatedBefore;
-		return new Run(latencies.getTotalCount(), errors, took, latencies, allocated,
-				this.redisBytes.getAsLong() - bytesBefore);
+		return new Run(latencies.getTotalCount(), errors, took, latencies, allocated, this.meter.get().since(before));
 	}
 
 	private static Part part(BooleanSupplier goesOn, Runnable operation) {

@@ -36,7 +36,28 @@ record Measured(String peer, List<Run> rounds, double redisCommands, double stat
 	}
 
 	long redisBytes() {
-		return perOperation(Run::redisBytes);
+		return perOperation((run) -> run.consumption().redisBytes());
+	}
+
+	/**
+	 * Processor time of the virtual machine per operation, in microseconds.
+	 */
+	long machineMicros() {
+		return perOperation((run) -> run.consumption().machineNanos()) / 1_000;
+	}
+
+	/**
+	 * Processor time of Redis per operation, in microseconds.
+	 */
+	long redisMicros() {
+		return perOperation((run) -> run.consumption().redisNanos()) / 1_000;
+	}
+
+	/**
+	 * Processor time of PostgreSQL per operation, in microseconds.
+	 */
+	long postgresMicros() {
+		return perOperation((run) -> run.consumption().postgresNanos()) / 1_000;
 	}
 
 	long allocatedBytes() {

@@ -33,6 +33,12 @@ final class Recovery {
 
 	private static final int SECONDS_BEFORE = 5;
 
+	/**
+	 * When the last transactions of a connection that idles are in PostgreSQL's
+	 * statistics.
+	 */
+	private static final Duration COUNTED_AFTER = Duration.ofSeconds(11);
+
 	private static final long MAX_LATENCY = Duration.ofMinutes(5).toNanos();
 
 	private final RedisServer redis;
@@ -53,9 +59,10 @@ final class Recovery {
 	 */
 	<S extends Session> List<Second> watch(Incident incident, Peer<S> peer, LongSupplier misses) throws Exception {
 		List<String> ids = Collections.synchronizedList(new ArrayList<>());
-		try (Load load = new Load(16, () -> 0)) {
+		try (Load load = new Load(16, () -> Consumption.NONE)) {
 			load.times(this.settings.recoverySessions(), () -> ids.add(peer.create(Payload.SMALL)));
 		}
+		TimeUnit.NANOSECONDS.sleep(COUNTED_AFTER.toNanos());
 		Stock stock = new Stock(ids);
 		Counts counts = new Counts();
 		ExecutorService threads = Executors.newFixedThreadPool(THREADS);

@@ -18,7 +18,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class Results {
 
-	private static final String LINE = "%-17s %-7s %4s  %-12s %6s %6s %6s  %9s %9s  %8s %8s %8s %8s  %5s %5s  %6s %7s%n";
+	private static final String LINE = "%-17s %-7s %4s  %-12s %6s %6s %6s  %9s %9s  %8s %8s %8s %8s  %5s %5s  %6s %7s  %14s %14s%n";
 
 	private final PrintStream out;
 
@@ -29,7 +29,7 @@ final class Results {
 	Results(PrintStream out) {
 		this.out = out;
 		this.out.printf(LINE, "workload", "payload", "thr", "peer", "ratio", "min", "max", "ops/s", "peer", "p50 us",
-				"peer", "p99 us", "peer", "redis", "sql", "bytes", "alloc");
+				"peer", "p99 us", "peer", "redis", "sql", "bytes", "alloc", "cpu us", "peer");
 	}
 
 	void add(Comparison one) {
@@ -38,7 +38,8 @@ final class Results {
 				two(one.ratio_median()), two(one.ratio_min()), two(one.ratio_max()), whole(one.ops_per_second()),
 				whole(one.peer_ops_per_second()), whole(one.p50_us()), whole(one.peer_p50_us()), whole(one.p99_us()),
 				whole(one.peer_p99_us()), two(one.redis_commands()), two(one.sql_statements()), one.redis_bytes(),
-				one.allocated_bytes());
+				one.allocated_bytes(), processors(one.jvm_cpu_us(), one.redis_cpu_us(), one.postgres_cpu_us()),
+				processors(one.peer_jvm_cpu_us(), one.peer_redis_cpu_us(), one.peer_postgres_cpu_us()));
 		if (one.errors() + one.peer_errors() > 0) {
 			this.out.printf("  errors: %d, %s: %d%n", one.errors(), one.peer(), one.peer_errors());
 		}
@@ -61,6 +62,13 @@ final class Results {
 		Files.write(file, json.writeValueAsBytes(this.comparisons));
 		Files.write(file.resolveSibling("memory.json"), json.writeValueAsBytes(this.memory));
 		this.out.println("written: " + file);
+	}
+
+	/**
+	 * Of the virtual machine, of Redis and of PostgreSQL.
+	 */
+	private static String processors(long machine, long redis, long postgres) {
+		return machine + "+" + redis + "+" + postgres;
 	}
 
 	private static String two(double value) {

@@ -12,9 +12,10 @@ import org.HdrHistogram.Histogram;
  * @param took how long all of it took
  * @param latencies of each operation, in nanoseconds
  * @param allocatedBytes what all threads of the virtual machine allocated meanwhile
- * @param redisBytes what Redis received meanwhile
+ * @param consumption what was consumed meanwhile
  */
-record Run(long operations, long errors, Duration took, Histogram latencies, long allocatedBytes, long redisBytes) {
+record Run(long operations, long errors, Duration took, Histogram latencies, long allocatedBytes,
+		Consumption consumption) {
 
 	double operationsPerSecond() {
 		return this.operations / (this.took.toNanos() / 1e9);

@@ -10,6 +10,8 @@ import java.util.List;
  * @param loads the combinations of payloads and threads
  * @param rounds how often each peer has its turn
  * @param turn how long one turn takes
+ * @param logins how long each peer logs in before anything else, which runs most of its
+ * code
  * @param firstWarmUp how long each peer runs before its first rounds with each workload
  * @param warmUp how long it runs before later ones, by when its code has been compiled
  * @param sessions how many sessions each peer has stored
@@ -20,9 +22,9 @@ import java.util.List;
  * @param sizes of the table, at which growth is measured
  * @param whole whether growth and the microbenchmarks belong to it
  */
-record Settings(List<Load> loads, int rounds, Duration turn, Duration firstWarmUp, Duration warmUp, int sessions,
-		List<Incident> incidents, int recoverySessions, int readsPerSecond, Duration recovery, List<Integer> sizes,
-		boolean whole) {
+record Settings(List<Load> loads, int rounds, Duration turn, Duration logins, Duration firstWarmUp, Duration warmUp,
+		int sessions, List<Incident> incidents, int recoverySessions, int readsPerSecond, Duration recovery,
+		List<Integer> sizes, boolean whole) {
 
 	/**
 	 * What a whole run measures.
@@ -37,26 +39,26 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration firstWarmU
 		if (Runtime.version().feature() >= 21) {
 			loads.add(new Load(Payload.SMALL, 128, true));
 		}
-		return new Settings(loads, 7, Duration.ofSeconds(1), Duration.ofSeconds(10), Duration.ofSeconds(2), 10_000,
-				List.of(Incident.values()), 100_000, 4_000, Duration.ofSeconds(60), List.of(10_000, 100_000, 1_000_000),
-				true);
+		return new Settings(loads, 7, Duration.ofSeconds(1), Duration.ofSeconds(10), Duration.ofSeconds(10),
+				Duration.ofSeconds(2), 10_000, List.of(Incident.values()), 100_000, 4_000, Duration.ofSeconds(60),
+				List.of(10_000, 100_000, 1_000_000), true);
 	}
 
 	/**
 	 * What takes less than four minutes.
 	 */
 	static Settings quick() {
-		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 5, Duration.ofMillis(600),
-				Duration.ofSeconds(1), Duration.ofSeconds(1), 5_000, List.of(Incident.FLUSHALL), 10_000, 2_000,
-				Duration.ofSeconds(14), List.of(10_000), false);
+		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 5, Duration.ofMillis(300),
+				Duration.ofSeconds(6), Duration.ofMillis(500), Duration.ofSeconds(3), 4_000, List.of(Incident.FLUSHALL),
+				10_000, 2_000, Duration.ofSeconds(10), List.of(10_000), false);
 	}
 
 	/**
 	 * The same, with another number of sessions that Redis loses.
 	 */
 	Settings losing(int number) {
-		return new Settings(this.loads, this.rounds, this.turn, this.firstWarmUp, this.warmUp, this.sessions,
-				this.incidents, number, this.readsPerSecond, this.recovery, this.sizes, this.whole);
+		return new Settings(this.loads, this.rounds, this.turn, this.logins, this.firstWarmUp, this.warmUp,
+				this.sessions, this.incidents, number, this.readsPerSecond, this.recovery, this.sizes, this.whole);
 	}
 
 	/**

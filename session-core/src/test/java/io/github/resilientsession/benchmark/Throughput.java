@@ -37,6 +37,8 @@ final class Throughput {
 
 	private final Random random = new Random(1);
 
+	private Duration logins;
+
 	private Duration warmUp;
 
 	Throughput(RedisServer redis, PostgresServer postgres, Settings settings) {
@@ -44,6 +46,7 @@ final class Throughput {
 		this.postgres = postgres;
 		this.settings = settings;
 		this.counter = new Counter(redis, postgres);
+		this.logins = settings.logins();
 		this.warmUp = settings.firstWarmUp();
 	}
 
@@ -53,7 +56,7 @@ final class Throughput {
 	void compare(Settings.Load load, Results results) throws Exception {
 		this.redis.restartEmpty();
 		List<Peer<?>> peers = new Peers(this.redis, this.postgres).all();
-		try (Load threads = new Load(load.threads(), load.virtual(), this::bytesToRedis)) {
+		try (Load threads = new Load(load.threads(), load.virtual(), Consumption.of(this.redis, this.postgres))) {
 			Map<String, Stock> stocks = new LinkedHashMap<>();
 			for (Peer<?> peer : peers) {
 				long before = this.redis.usedMemory();
@@ -61,6 +64,10 @@ final class Throughput {
 				results.memoryPerSession(peer.name(), load.payload(),
 						(this.redis.usedMemory() - before) / this.settings.sessions());
 			}
+			for (Peer<?> peer : peers) {
+				turn(Workload.LOGIN, peer, load.payload(), threads, stocks.get(peer.name()), this.logins);
+			}
+			this.logins = Duration.ZERO;
 			for (Workload workload : Workload.values()) {
 				compare(workload.label(), load, measure(workload, peers, load, threads, stocks)).forEach(results::add);
 			}
@@ -129,18 +136,6 @@ final class Throughput {
 		List<String> ids = Collections.synchronizedList(new ArrayList<>(count));
 		threads.times(count, () -> ids.add(peer.create(payload)));
 		return new Stock(ids);
-	}
-
-	private long bytesToRedis() {
-		if (!this.redis.isRunning()) {
-			return 0;
-		}
-		return this.redis.call((commands) -> commands.info("stats"))
-			.lines()
-			.filter((line) -> line.startsWith("total_net_input_bytes:"))
-			.mapToLong((line) -> Long.parseLong(line.substring("total_net_input_bytes:".length()).trim()))
-			.findFirst()
-			.orElseThrow();
 	}
 
 }

@@ -1,5 +1,7 @@
 package io.github.resilientsession.testsupport;
 
+import java.time.Duration;
+
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
 import org.testcontainers.containers.GenericContainer;
@@ -55,6 +57,11 @@ final class PostgresContainer extends PostgresServer {
 	@Override
 	public boolean isRunning() {
 		return this.container.isRunning();
+	}
+
+	@Override
+	public Duration processorTime() {
+		return Duration.ZERO;
 	}
 
 	@Override

@@ -62,6 +62,11 @@ final class PostgresProcess extends PostgresServer {
 	}
 
 	@Override
+	public Duration processorTime() {
+		return ServerProcess.processorTime(pid());
+	}
+
+	@Override
 	public String host() {
 		return "localhost";
 	}

@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import javax.sql.DataSource;
@@ -56,6 +57,12 @@ public abstract class PostgresServer implements AutoCloseable {
 	public abstract void restart();
 
 	public abstract boolean isRunning();
+
+	/**
+	 * The processor time that the server's processes have taken so far.
+	 * @return the time; zero where that cannot be seen
+	 */
+	public abstract Duration processorTime();
 
 	abstract String log();
 

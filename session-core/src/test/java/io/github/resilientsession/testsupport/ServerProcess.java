@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -44,6 +45,17 @@ final class ServerProcess {
 				awaitExit(each);
 			}
 		});
+	}
+
+	/**
+	 * The processor time of a process and its descendants, as far as the system tells it.
+	 */
+	static Duration processorTime(long pid) {
+		return ProcessHandle.of(pid)
+			.stream()
+			.flatMap((process) -> Stream.concat(Stream.of(process), process.descendants()))
+			.map((process) -> process.info().totalCpuDuration().orElse(Duration.ZERO))
+			.reduce(Duration.ZERO, Duration::plus);
 	}
 
 	private static void awaitExit(ProcessHandle process) {
