@@ -85,7 +85,9 @@ final class GroupedRows {
 
 	/**
 	 * Create the statements.
-	 * @param updateOne updates a row that comes alone, unless it is locked, and so on
+	 * @param updateOne updates a row that comes alone, unless it is locked
+	 * @param insertOne inserts a row that comes alone
+	 * @param endOne ends a row that comes alone, unless it is locked
 	 */
 	GroupedRows(Statements statements, Duration timeLimit, Function<State, Optional<Set<String>>> updateOne,
 			Function<State, Boolean> insertOne, Function<End, OptionalLong> endOne) {

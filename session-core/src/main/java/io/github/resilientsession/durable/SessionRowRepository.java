@@ -33,7 +33,7 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	 * Rows that expired some time ago, on from a place in the index.
 	 */
 	@Query("""
-			select row from SessionRow row where row.state = 0 and row.expiresAt <= :now
+			select row from SessionRow row where row.state <> 1 and row.expiresAt <= :now
 			and (row.expiresAt, row.id) > (:expiresAt, :after)
 			and row.lastAccessedAt + row.maxInactiveSeconds * 1000
 			+ least(:grace, row.maxInactiveSeconds * 1000 / :divisor) <= :before
@@ -47,7 +47,7 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	 * for them again as it deletes.
 	 */
 	@Query("""
-			select row.id from SessionRow row where row.state = 1 and row.expiresAt <= :now and row.redisPending = false
+			select row.id from SessionRow row where row.state <> 0 and row.expiresAt <= :now and row.redisPending = false
 			order by row.expiresAt, row.id""")
 	List<String> findPurgeable(@Param("now") long now, Limit limit);
 

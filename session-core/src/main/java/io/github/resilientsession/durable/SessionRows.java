@@ -49,9 +49,11 @@ final class SessionRows {
 			+ " from resilient_session where session_id = any(?)";
 
 	/**
-	 * Rows that have not expired, back from a place in the index.
+	 * Rows that have not expired, back from a place in the index. Without statistics, as
+	 * of a table that was just filled, PostgreSQL takes few rows to equal anything, and
+	 * would read and sort all of them rather than follow the index.
 	 */
-	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session where state = 0 "
+	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session where state <> 1 "
 			+ "and expires_at > ? and (expires_at, session_id) < (?, ?) order by expires_at desc, session_id desc limit ?";
 
 	/**
@@ -61,7 +63,8 @@ final class SessionRows {
 			+ "last_accessed_at = greatest(last_accessed_at, ?), max_inactive_seconds = ?, expires_at = "
 			+ BUCKET.formatted("greatest(last_accessed_at, ?) + ?")
 			+ ", attributes = ?, redis_pending = (redis_pending or ?), "
-			+ "persisted_writes = right(concat_ws(' ', persisted_writes, cast(? as varchar)), 2048)%s "
+			+ "persisted_writes = right(concat_ws(' ', persisted_writes, cast(? as varchar)), 2048), "
+			+ "principal_name = case when ? then cast(? as varchar) else principal_name end "
 			+ "where session_id = ? and version = ? and state = 0";
 
 	/**
@@ -85,10 +88,11 @@ final class SessionRows {
 			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
 
 	/**
-	 * After a condition on the id: passes over a row that another transaction has locked.
+	 * After a condition on the id: passes over a row that another transaction has locked,
+	 * and locks none that is not wanted.
 	 */
 	private static final String UNLESS_LOCKED = " and ctid = (select ctid from resilient_session "
-			+ "where session_id = ? and state = 0 for update skip locked)";
+			+ "where session_id = ? and state = 0%s for update skip locked)";
 
 	static final byte[] NO_ATTRIBUTES = AttributesPayload.encode(Map.of());
 
@@ -105,21 +109,37 @@ final class SessionRows {
 
 	private final String insertKeeping;
 
+	private final String update;
+
+	private final String updateUnlessLocked;
+
+	private final String end;
+
+	private final String endUnlessLocked;
+
 	private final String endOfVersion;
 
 	SessionRows(Statements statements, DurableSettings settings) {
 		this.statements = statements;
 		this.settings = settings;
 		this.grouped = (settings.platform() == Platform.POSTGRESQL) ? new GroupedRows(statements, settings.timeLimit(),
-				(update) -> update(update, UNLESS_LOCKED), this::insertOne, (end) -> end(end, UNLESS_LOCKED)) : null;
+				this::updateUnlessLocked, this::insertOne, this::endUnlessLocked) : null;
 		this.insert = insert("?");
 		this.insertKeeping = insert("right(concat_ws(' ', (select persisted_writes from resilient_session "
 				+ "where session_id = ?), cast(? as varchar)), 2048)");
+		this.update = returningTokens(UPDATE);
+		this.updateUnlessLocked = returningTokens(UPDATE + UNLESS_LOCKED.formatted(" and version = ?"));
+		this.end = returningVersion(END);
+		this.endUnlessLocked = returningVersion(END + UNLESS_LOCKED.formatted(""));
 		this.endOfVersion = returningTokens(END + " and version = ?");
 	}
 
 	private String returningTokens(String update) {
 		return this.settings.platform().returning("persisted_writes", update);
+	}
+
+	private String returningVersion(String update) {
+		return this.settings.platform().returning("version", update);
 	}
 
 	private String insert(String persistedWrites) {
@@ -281,35 +301,38 @@ final class SessionRows {
 		State update = State.update(next, expectedVersion, principal, redisPending, persistedWrites, this.settings);
 		Optional<Set<String>> updated = inGroup(update.bytes(), (grouped) -> grouped.update(update, committed),
 				Optional.empty());
-		return updated.isPresent() ? updated : update(update, "");
+		return updated.isPresent() ? updated : updateOne(update);
 	}
 
-	/**
-	 * @param unlessLocked a further condition with the id, or nothing
-	 */
-	private Optional<Set<String>> update(State update, String unlessLocked) {
-		String sql = returningTokens(
-				UPDATE.formatted(update.hasPrincipal() ? ", principal_name = ?" : "") + unlessLocked);
-		return this.statements.execute("update", sql, (statement) -> {
-			int i = 1;
-			statement.setLong(i++, update.version());
-			statement.setLong(i++, update.accessed());
-			statement.setLong(i++, update.seconds());
-			statement.setLong(i++, update.accessed());
-			statement.setLong(i++, update.life());
-			statement.setBytes(i++, update.attributes());
-			statement.setBoolean(i++, update.redisPending());
-			statement.setString(i++, update.persistedWrites());
-			if (update.hasPrincipal()) {
-				statement.setString(i++, update.principal());
-			}
-			statement.setString(i++, update.id());
-			statement.setLong(i++, update.expectedVersion());
-			if (!unlessLocked.isEmpty()) {
-				statement.setString(i, update.id());
-			}
+	private Optional<Set<String>> updateOne(State update) {
+		return this.statements.execute("update", this.update, (statement) -> {
+			setUpdate(statement, update);
 			return tokens(statement);
 		});
+	}
+
+	private Optional<Set<String>> updateUnlessLocked(State update) {
+		return this.statements.execute("update", this.updateUnlessLocked, (statement) -> {
+			setUpdate(statement, update);
+			statement.setString(13, update.id());
+			statement.setLong(14, update.expectedVersion());
+			return tokens(statement);
+		});
+	}
+
+	private static void setUpdate(PreparedStatement statement, State update) throws SQLException {
+		statement.setLong(1, update.version());
+		statement.setLong(2, update.accessed());
+		statement.setLong(3, update.seconds());
+		statement.setLong(4, update.accessed());
+		statement.setLong(5, update.life());
+		statement.setBytes(6, update.attributes());
+		statement.setBoolean(7, update.redisPending());
+		statement.setString(8, update.persistedWrites());
+		statement.setBoolean(9, update.hasPrincipal());
+		statement.setString(10, update.principal());
+		statement.setString(11, update.id());
+		statement.setLong(12, update.expectedVersion());
 	}
 
 	private static Optional<Set<String>> tokens(PreparedStatement returningTokens) throws SQLException {
@@ -321,24 +344,36 @@ final class SessionRows {
 	OptionalLong end(String id, @Nullable String movedTo, Instant now, boolean redisPending) {
 		End end = new End(id, movedTo, now.toEpochMilli(), redisPending);
 		OptionalLong ended = inGroup(0, (grouped) -> grouped.end(end), OptionalLong.empty());
-		return ended.isPresent() ? ended : end(end, "");
+		return ended.isPresent() ? ended : endOne(end);
 	}
 
-	private OptionalLong end(End end, String unlessLocked) {
-		String sql = this.settings.platform().returning("version", END + unlessLocked);
-		return this.statements.execute("end", sql, (statement) -> {
-			statement.setBytes(1, NO_ATTRIBUTES);
-			statement.setBoolean(2, end.redisPending());
-			statement.setString(3, end.movedTo());
-			statement.setLong(4, end.now());
-			statement.setString(5, end.id());
-			if (!unlessLocked.isEmpty()) {
-				statement.setString(6, end.id());
-			}
-			try (ResultSet version = statement.executeQuery()) {
-				return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
-			}
+	private OptionalLong endOne(End end) {
+		return this.statements.execute("end", this.end, (statement) -> {
+			setEnd(statement, end);
+			return version(statement);
 		});
+	}
+
+	private OptionalLong endUnlessLocked(End end) {
+		return this.statements.execute("end", this.endUnlessLocked, (statement) -> {
+			setEnd(statement, end);
+			statement.setString(6, end.id());
+			return version(statement);
+		});
+	}
+
+	private static void setEnd(PreparedStatement statement, End end) throws SQLException {
+		statement.setBytes(1, NO_ATTRIBUTES);
+		statement.setBoolean(2, end.redisPending());
+		statement.setString(3, end.movedTo());
+		statement.setLong(4, end.now());
+		statement.setString(5, end.id());
+	}
+
+	private static OptionalLong version(PreparedStatement returningVersion) throws SQLException {
+		try (ResultSet version = returningVersion.executeQuery()) {
+			return version.next() ? OptionalLong.of(version.getLong(1)) : OptionalLong.empty();
+		}
 	}
 
 	/**
