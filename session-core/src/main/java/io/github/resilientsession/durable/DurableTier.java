@@ -567,8 +567,12 @@ public final class DurableTier implements AutoCloseable {
 
 	@Override
 	public void close() {
-		this.unit.close();
-		this.dataSource.close();
+		try {
+			this.unit.close();
+		}
+		finally {
+			this.dataSource.close();
+		}
 	}
 
 }

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import javax.sql.DataSource;
 
@@ -45,12 +46,11 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 
 	private final Set<Lent> allLent = ConcurrentHashMap.newKeySet();
 
+	private final AtomicBoolean watched = new AtomicBoolean();
+
 	TimeLimitedDataSource(DataSource target, Duration limit) {
 		super(outsideTransactions(target));
 		this.limit = limit;
-		Thread watch = new Thread(this::watch, "resilient-session-connection-watch");
-		watch.setDaemon(true);
-		watch.start();
 	}
 
 	/**
@@ -87,6 +87,9 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		Lent lent = (networkTimeout >= 0) ? new Lent(connection, deadline + this.limit.toNanos()) : null;
 		if (lent != null) {
 			this.allLent.add(lent);
+			if (this.watched.compareAndSet(false, true)) {
+				start(this::watch, "resilient-session-connection-watch");
+			}
 		}
 		if (!autoCommit) {
 			connection.setAutoCommit(true);
@@ -97,6 +100,7 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 						limit(connection, networkTimeout, deadline);
 					}
 					if (method.getName().equals("close") && lent != null) {
+						lent.handBack();
 						this.allLent.remove(lent);
 					}
 					if (method.getName().equals("close") && !connection.isClosed()) {
@@ -111,14 +115,19 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 				});
 	}
 
+	private static void start(Runnable task, String name) {
+		Thread thread = new Thread(task, name);
+		thread.setDaemon(true);
+		thread.start();
+	}
+
 	/**
 	 * One look at all from time to time costs less than a timer for each.
 	 */
 	private void watch() {
 		try {
 			while (!this.closed.await(this.limit.toNanos() / 4, TimeUnit.NANOSECONDS)) {
-				long now = System.nanoTime();
-				this.allLent.removeIf((lent) -> now - lent.due >= 0 && abort(lent.connection));
+				abortOverdue();
 			}
 		}
 		catch (InterruptedException ex) {
@@ -126,14 +135,24 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		}
 	}
 
-	private static boolean abort(Connection connection) {
+	private void abortOverdue() {
 		try {
-			connection.abort(Runnable::run);
+			long now = System.nanoTime();
+			this.allLent.removeIf((lent) -> {
+				boolean overdue = now - lent.due >= 0;
+				if (overdue) {
+					// Closing a socket with TLS may wait for the write that is blocked:
+					// no other connection is to wait for that.
+					start(lent::abort, "resilient-session-connection-abort");
+				}
+				return overdue;
+			});
 		}
-		catch (SQLException | RuntimeException ex) {
-			logger.debug("A connection that is written on for too long could not be aborted", ex);
+		// Also an Error: without this thread a blocked write would wait forever.
+		catch (RuntimeException | Error ex) {
+			logger.warn("Connections that are written on for too long could not be aborted, and are looked at again",
+					ex);
 		}
-		return true;
 	}
 
 	/**
@@ -179,7 +198,8 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 	}
 
 	/**
-	 * A connection that is in use. Two are never equal.
+	 * A connection that is in use. Two are never equal. Aborted or handed back, never the
+	 * one after the other: by then it may be in use by somebody else.
 	 */
 	private static final class Lent {
 
@@ -190,9 +210,27 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		 */
 		private final long due;
 
+		private boolean handedBack;
+
 		Lent(Connection connection, long due) {
 			this.connection = connection;
 			this.due = due;
+		}
+
+		synchronized void handBack() {
+			this.handedBack = true;
+		}
+
+		synchronized void abort() {
+			if (this.handedBack) {
+				return;
+			}
+			try {
+				this.connection.abort(Runnable::run);
+			}
+			catch (SQLException | RuntimeException ex) {
+				logger.debug("A connection that is written on for too long could not be aborted", ex);
+			}
 		}
 
 	}
