@@ -150,6 +150,32 @@ class ResyncTests {
 	}
 
 	@Test
+	void nodeThatPausesLongerThanItsLease_keepsIt() {
+		ResyncSettings slow = new ResyncSettings(10, 0.2);
+		SessionNode one = start(slow);
+		SessionNode two = start(slow);
+		createMore(one, 200);
+		this.redis.restartFrom(this.redis.snapshot());
+		await().atMost(LONG).until(() -> one.resync().compared() + two.resync().compared() > 0);
+		await().atMost(LONG.multipliedBy(2)).until(() -> one.trustsRedis() && two.trustsRedis());
+		assertThat(List.of(one.resync().compared(), two.resync().compared())).containsExactlyInAnyOrder(0L, 200L);
+	}
+
+	@Test
+	void nodeThatPutsSessionsBack_leavesThat_toCompareARedisThatMayBeOld() {
+		// A minute to put all back, and some seconds to compare those that are there by
+		// then.
+		SessionNode one = start(new ResyncSettings(50, 0.2));
+		createMore(one, 3_000);
+		this.redis.flushAll();
+		await().atMost(LONG).until(() -> one.resync().putBack() > 0);
+		this.redis.restartFrom(this.redis.snapshot());
+		await().atMost(LONG).until(() -> !one.trustsRedis());
+		await().atMost(LONG).until(one::trustsRedis);
+		assertThat(one.resync().compared()).isBetween(1L, 1_000L);
+	}
+
+	@Test
 	void sessionsThatRedisHasLost_arePutBack_mostRecentlyUsedFirst() {
 		SessionNode node = start(new ResyncSettings(50, 0.2));
 		List<String> ids = new ArrayList<>(this.client.login(node, 300));

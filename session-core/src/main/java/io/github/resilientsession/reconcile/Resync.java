@@ -282,9 +282,8 @@ public final class Resync implements AutoCloseable {
 				this.progress = this.progress.plusCompared(page.ids().size(), compared.differed());
 			}
 			cursor = page.cursor();
-			renewIfDue(from.at(cursor, this.clock.millis()).text());
 			// Other software's keys cost little, but there may be millions.
-			pause(Math.max(page.ids().size(), KEYS / 10), began);
+			pause(Math.max(page.ids().size(), KEYS / 10), began, from.at(cursor, this.clock.millis()).text());
 		}
 		while (!cursor.equals(CopyPage.START));
 		if (this.progress.compared() > 0) {
@@ -322,11 +321,14 @@ public final class Resync implements AutoCloseable {
 			room = this.refill.putBack(page.sessions(), (put) -> this.progress = this.progress.plusPutBack(put));
 			if (position != null) {
 				this.givenUpAt = RefillPosition.text(position, note);
-				renewIfDue(this.givenUpAt);
-				pause(page.sessions().size(), began);
+				pause(page.sessions().size(), began, this.givenUpAt);
 			}
 		}
-		while (room && position != null);
+		while (room && position != null && this.redis.heartbeat().agreed());
+		if (room && position != null) {
+			// Redis has to be compared again, for which users wait. The note stays.
+			return;
+		}
 		if (!room) {
 			logger.info(
 					"Stopped putting sessions back into Redis after {}: more would leave less than {} of its memory "
@@ -382,14 +384,17 @@ public final class Resync implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until so many sessions may have been looked at.
+	 * Wait until so many sessions may have been looked at, and keep the lease for as
+	 * long.
 	 * @param began when that began, by {@link System#nanoTime()}
+	 * @param position what to note where this node is
 	 */
-	private void pause(int sessions, long began) throws InterruptedException {
-		Duration allowed = Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond());
-		Duration left = allowed.minusNanos(System.nanoTime() - began);
-		if (!left.isNegative() && !left.isZero()) {
-			pause(left);
+	private void pause(int sessions, long began, String position) throws InterruptedException {
+		long end = began + Duration.ofSeconds(sessions).dividedBy(this.settings.sessionsPerSecond()).toNanos();
+		renewIfDue(position);
+		for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
+			pause(Duration.ofNanos(Math.min(left, RENEWAL.toNanos())));
+			renewIfDue(position);
 		}
 	}
 
