@@ -158,11 +158,11 @@ class StampedeTests {
 	}
 
 	/**
-	 * Half a batch each, or one in 20 ms where the machine is slow to ask; those that
+	 * Half a batch each, or one in 10 ms where the machine is slow to ask; those that
 	 * come alone at the beginning do not wait.
 	 */
 	private static long mostQueries(int sessions, long start) {
-		return sessions / 50 + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 20 + 20;
+		return sessions / 50 + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start) / 10 + 20;
 	}
 
 	private static <T, R> List<R> atOnce(List<T> items, java.util.function.Function<T, R> work) throws Exception {

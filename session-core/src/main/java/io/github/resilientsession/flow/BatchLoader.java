@@ -164,14 +164,6 @@ public final class BatchLoader implements AutoCloseable {
 		return metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();
 	}
 
-	/**
-	 * The bulkhead in front of the durable store, for metrics.
-	 * @return the Resilience4j bulkhead
-	 */
-	public Bulkhead bulkhead() {
-		return this.bulkhead;
-	}
-
 	private void startQueryIfUseful() {
 		// An interrupted caller would not be given a permit, and its load never start.
 		boolean interrupted = Thread.interrupted();
@@ -187,10 +179,16 @@ public final class BatchLoader implements AutoCloseable {
 
 	private void tryStartQuery() {
 		boolean idle = isIdle();
-		boolean crowded = this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
-		if ((idle || crowded) && this.bulkhead.tryAcquirePermission()) {
+		if ((idle || isCrowded()) && this.bulkhead.tryAcquirePermission()) {
 			execute();
 		}
+	}
+
+	/**
+	 * Whether there are enough for a query of their own.
+	 */
+	private boolean isCrowded() {
+		return this.queue.size() >= (this.settings.maxBatchSize() + 1) / 2;
 	}
 
 	private void execute() {
@@ -227,14 +225,13 @@ public final class BatchLoader implements AutoCloseable {
 	 * for a query: those that wait anyway then share one.
 	 */
 	private void gather() {
-		if (this.queue.isEmpty()) {
-			return;
-		}
-		for (long left = left(); left > 0 && this.queue.size() < this.settings.maxBatchSize() / 2
+		for (long left = left(); left > 0 && !this.queue.isEmpty() && !isCrowded()
 				&& this.mayGather.getAsBoolean(); left = left()) {
 			LockSupport.parkNanos(Math.min(left, LOOK));
 		}
-		this.lastQuery = System.nanoTime();
+		if (!this.queue.isEmpty()) {
+			this.lastQuery = System.nanoTime();
+		}
 	}
 
 	private long left() {

@@ -64,7 +64,7 @@ public class BatchLoaderBenchmark {
 		}
 		TierCircuit circuit = new TierCircuit("durable", new CircuitSettings(20, 5, 50, Duration.ofMillis(100)),
 				DurableTier::isAnswer, SessionStoreListener.NO_OP);
-		this.loader = new BatchLoader(this.durable, circuit, () -> 0, () -> true,
+		this.loader = new BatchLoader(this.durable, circuit, () -> 0, () -> false,
 				new LoadSettings(4, 100, 10_000, Duration.ofSeconds(5)), SessionStoreListener.NO_OP);
 	}
 
