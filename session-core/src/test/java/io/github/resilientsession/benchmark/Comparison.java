@@ -29,10 +29,10 @@ import java.util.Arrays;
  */
 record Comparison(String name, String peer, String payload, int threads, boolean virtual_threads, double ratio_median,
 		double ratio_min, double ratio_max, double ops_per_second, double p50_us, double p99_us, double redis_commands,
-		double sql_statements, long redis_bytes, long allocated_bytes, long jvm_cpu_us, long redis_cpu_us,
-		long postgres_cpu_us, long errors, double peer_ops_per_second, double peer_p50_us, double peer_p99_us,
+		double sql_statements, long redis_bytes, long allocated_bytes, double jvm_cpu_us, double redis_cpu_us,
+		double postgres_cpu_us, long errors, double peer_ops_per_second, double peer_p50_us, double peer_p99_us,
 		double peer_redis_commands, double peer_sql_statements, long peer_redis_bytes, long peer_allocated_bytes,
-		long peer_jvm_cpu_us, long peer_redis_cpu_us, long peer_postgres_cpu_us, long peer_errors) {
+		double peer_jvm_cpu_us, double peer_redis_cpu_us, double peer_postgres_cpu_us, long peer_errors) {
 
 	static Comparison of(String name, Settings.Load load, Measured ours, Measured peer) {
 		double[] ratios = new double[ours.rounds().size()];
@@ -44,10 +44,11 @@ record Comparison(String name, String peer, String payload, int threads, boolean
 				rounded(Measured.median(ratios)), rounded(ratios[0]), rounded(ratios[ratios.length - 1]),
 				rounded(ours.operationsPerSecond()), rounded(ours.percentile(50)), rounded(ours.percentile(99)),
 				rounded(ours.redisCommands()), rounded(ours.statements()), ours.redisBytes(), ours.allocatedBytes(),
-				ours.machineMicros(), ours.redisMicros(), ours.postgresMicros(), ours.errors(),
-				rounded(peer.operationsPerSecond()), rounded(peer.percentile(50)), rounded(peer.percentile(99)),
-				rounded(peer.redisCommands()), rounded(peer.statements()), peer.redisBytes(), peer.allocatedBytes(),
-				peer.machineMicros(), peer.redisMicros(), peer.postgresMicros(), peer.errors());
+				rounded(ours.machineMicros()), rounded(ours.redisMicros()), rounded(ours.postgresMicros()),
+				ours.errors(), rounded(peer.operationsPerSecond()), rounded(peer.percentile(50)),
+				rounded(peer.percentile(99)), rounded(peer.redisCommands()), rounded(peer.statements()),
+				peer.redisBytes(), peer.allocatedBytes(), rounded(peer.machineMicros()), rounded(peer.redisMicros()),
+				rounded(peer.postgresMicros()), peer.errors());
 	}
 
 	private static double rounded(double value) {

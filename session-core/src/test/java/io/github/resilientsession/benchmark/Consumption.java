@@ -1,29 +1,23 @@
 package io.github.resilientsession.benchmark;
 
-import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.Map;
 import java.util.function.Supplier;
 
-import com.sun.management.OperatingSystemMXBean;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 
 /**
- * What the virtual machine and the servers have consumed.
+ * What the servers have consumed.
  *
  * @param redisBytes that Redis has received
- * @param machineNanos processor time of the virtual machine, with all that runs in it:
- * the threads that make the load, the compiler, the garbage collector
  * @param redisNanos processor time of Redis
- * @param postgresNanos processor time of PostgreSQL, all its processes together; 0 if it
- * runs in a container
+ * @param postgres processor time of PostgreSQL's processes, by their ids; none if it runs
+ * in a container
  */
-record Consumption(long redisBytes, long machineNanos, long redisNanos, long postgresNanos) {
+record Consumption(long redisBytes, long redisNanos, Map<Long, Duration> postgres) {
 
-	static final Consumption NONE = new Consumption(0, 0, 0, 0);
-
-	private static final OperatingSystemMXBean SYSTEM = (OperatingSystemMXBean) ManagementFactory
-		.getOperatingSystemMXBean();
+	static final Consumption NONE = new Consumption(0, 0, Map.of());
 
 	/**
 	 * What tells how much has been consumed so far.
@@ -32,8 +26,8 @@ record Consumption(long redisBytes, long machineNanos, long redisNanos, long pos
 		return () -> {
 			String info = redis.isRunning() ? redis.call((commands) -> commands.info("everything")) : "";
 			double redisSeconds = number(info, "used_cpu_sys") + number(info, "used_cpu_user");
-			return new Consumption((long) number(info, "total_net_input_bytes"), SYSTEM.getProcessCpuTime(),
-					(long) (redisSeconds * Duration.ofSeconds(1).toNanos()), postgres.processorTime().toNanos());
+			return new Consumption((long) number(info, "total_net_input_bytes"),
+					(long) (redisSeconds * Duration.ofSeconds(1).toNanos()), postgres.processorTimes());
 		};
 	}
 
@@ -45,9 +39,36 @@ record Consumption(long redisBytes, long machineNanos, long redisNanos, long pos
 			.orElse(0);
 	}
 
-	Consumption since(Consumption before) {
-		return new Consumption(this.redisBytes - before.redisBytes, this.machineNanos - before.machineNanos,
-				this.redisNanos - before.redisNanos, this.postgresNanos - before.postgresNanos);
+	/**
+	 * The processor time of PostgreSQL since then. What a process has taken that has
+	 * ended meanwhile is not known.
+	 */
+	private long postgresNanosSince(Consumption before) {
+		return this.postgres.entrySet()
+			.stream()
+			.mapToLong((process) -> process.getValue()
+				.minus(before.postgres.getOrDefault(process.getKey(), Duration.ZERO))
+				.toNanos())
+			.sum();
+	}
+
+	/**
+	 * What has been consumed since then.
+	 */
+	Used since(Consumption before) {
+		return new Used(this.redisBytes - before.redisBytes, this.redisNanos - before.redisNanos,
+				postgresNanosSince(before));
+	}
+
+	/**
+	 * What was consumed meanwhile.
+	 *
+	 * @param redisBytes that Redis has received
+	 * @param redisNanos processor time of Redis
+	 * @param postgresNanos processor time of PostgreSQL
+	 */
+	record Used(long redisBytes, long redisNanos, long postgresNanos) {
+
 	}
 
 }

@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
+import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import org.HdrHistogram.Histogram;
 
@@ -29,6 +30,9 @@ final class Load implements AutoCloseable {
 	private static final long MAX_LATENCY = Duration.ofMinutes(1).toNanos();
 
 	private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+	private static final OperatingSystemMXBean SYSTEM = (OperatingSystemMXBean) ManagementFactory
+		.getOperatingSystemMXBean();
 
 	private final int threads;
 
@@ -108,6 +112,7 @@ final class Load implements AutoCloseable {
 		}
 		Consumption before = this.meter.get();
 		long allocatedBefore = allocatedBytes();
+		long machineBefore = SYSTEM.getProcessCpuTime();
 		begin.run();
 		long start = System.nanoTime();
 		go.countDown();
@@ -119,8 +124,10 @@ final class Load implements AutoCloseable {
 			errors += part.errors();
 		}
 		Duration took = Duration.ofNanos(System.nanoTime() - start);
+		long machine = SYSTEM.getProcessCpuTime() - machineBefore;
 		long allocated = allocatedBytes() - allocatedBefore;
-		return new Run(latencies.getTotalCount(), errors, took, latencies, allocated, this.meter.get().since(before));
+		return new Run(latencies.getTotalCount(), errors, took, latencies, allocated, machine,
+				this.meter.get().since(before));
 	}
 
 	private static Part part(BooleanSupplier goesOn, Runnable operation) {

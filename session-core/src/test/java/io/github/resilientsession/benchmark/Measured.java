@@ -36,37 +36,37 @@ record Measured(String peer, List<Run> rounds, double redisCommands, double stat
 	}
 
 	long redisBytes() {
-		return perOperation((run) -> run.consumption().redisBytes());
+		return Math.round(perOperation((run) -> run.used().redisBytes()));
 	}
 
 	/**
 	 * Processor time of the virtual machine per operation, in microseconds.
 	 */
-	long machineMicros() {
-		return perOperation((run) -> run.consumption().machineNanos()) / 1_000;
+	double machineMicros() {
+		return perOperation(Run::machineNanos) / 1_000;
 	}
 
 	/**
 	 * Processor time of Redis per operation, in microseconds.
 	 */
-	long redisMicros() {
-		return perOperation((run) -> run.consumption().redisNanos()) / 1_000;
+	double redisMicros() {
+		return perOperation((run) -> run.used().redisNanos()) / 1_000;
 	}
 
 	/**
 	 * Processor time of PostgreSQL per operation, in microseconds.
 	 */
-	long postgresMicros() {
-		return perOperation((run) -> run.consumption().postgresNanos()) / 1_000;
+	double postgresMicros() {
+		return perOperation((run) -> run.used().postgresNanos()) / 1_000;
 	}
 
 	long allocatedBytes() {
-		return perOperation(Run::allocatedBytes);
+		return Math.round(perOperation(Run::allocatedBytes));
 	}
 
-	private long perOperation(ToLongFunction<Run> figure) {
+	private double perOperation(ToLongFunction<Run> figure) {
 		long operations = this.rounds.stream().mapToLong(Run::operations).sum();
-		return this.rounds.stream().mapToLong(figure).sum() / Math.max(1, operations);
+		return this.rounds.stream().mapToLong(figure).sum() / (double) Math.max(1, operations);
 	}
 
 	static double median(double[] sorted) {

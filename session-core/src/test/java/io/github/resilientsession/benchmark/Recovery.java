@@ -19,6 +19,7 @@ import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
+import org.awaitility.Awaitility;
 
 import org.springframework.session.Session;
 
@@ -31,13 +32,13 @@ final class Recovery {
 
 	private static final int THREADS = 128;
 
-	private static final int SECONDS_BEFORE = 5;
-
 	/**
-	 * When the last transactions of a connection that idles are in PostgreSQL's
-	 * statistics.
+	 * Longer than PostgreSQL takes until what an idle connection did, when the sessions
+	 * were created, is in its statistics.
 	 */
-	private static final Duration COUNTED_AFTER = Duration.ofSeconds(11);
+	private static final int SECONDS_BEFORE = 11;
+
+	private static final int SECONDS_SHOWN_BEFORE = 5;
 
 	private static final long MAX_LATENCY = Duration.ofMinutes(5).toNanos();
 
@@ -54,7 +55,7 @@ final class Recovery {
 	}
 
 	/**
-	 * Watch one incident.
+	 * Watch one incident. The peer is closed then.
 	 * @param misses tells how many reads Redis has not answered so far
 	 */
 	<S extends Session> List<Second> watch(Incident incident, Peer<S> peer, LongSupplier misses) throws Exception {
@@ -62,7 +63,6 @@ final class Recovery {
 		try (Load load = new Load(16, () -> Consumption.NONE)) {
 			load.times(this.settings.recoverySessions(), () -> ids.add(peer.create(Payload.SMALL)));
 		}
-		TimeUnit.NANOSECONDS.sleep(COUNTED_AFTER.toNanos());
 		Stock stock = new Stock(ids);
 		Counts counts = new Counts();
 		ExecutorService threads = Executors.newFixedThreadPool(THREADS);
@@ -81,10 +81,11 @@ final class Recovery {
 			});
 		}
 		List<Second> seconds = new ArrayList<>();
+		Snapshot before;
 		ExecutorService fault = Executors.newSingleThreadExecutor();
 		try (ConnectionWatch connections = this.postgres.watchConnections(peer.name())) {
 			Future<?> happened = null;
-			Snapshot before = snapshot(counts, peer, misses);
+			before = snapshot(counts, peer, misses);
 			for (int second = -SECONDS_BEFORE; second < this.settings.recovery().toSeconds(); second++) {
 				if (second == 0) {
 					happened = fault.submit(() -> {
@@ -107,7 +108,14 @@ final class Recovery {
 		if (!threads.awaitTermination(2, TimeUnit.MINUTES)) {
 			throw new IllegalStateException("Reads of " + peer.name() + " do not come back");
 		}
-		return seconds;
+		// The last transactions of a connection are in the statistics when it has ended.
+		peer.close();
+		Awaitility.await()
+			.until(() -> this.postgres
+				.queryForLong("select count(*) from pg_stat_activity where datname = '" + peer.database() + "'") == 0);
+		Second last = seconds.remove(seconds.size() - 1);
+		seconds.add(last.plusQueries(transactions(peer) - before.transactions()));
+		return seconds.subList(SECONDS_BEFORE - SECONDS_SHOWN_BEFORE, seconds.size());
 	}
 
 	private long due(long start, AtomicLong tickets) {
@@ -138,10 +146,13 @@ final class Recovery {
 	}
 
 	private Snapshot snapshot(Counts counts, Peer<?> peer, LongSupplier misses) {
-		long transactions = this.postgres.queryForLong("select sum(xact_commit + xact_rollback) from pg_stat_database "
-				+ "where datname = '" + peer.database() + "'");
-		return new Snapshot(counts.reads.get(), counts.errors.get(), counts.absent.get(), transactions,
+		return new Snapshot(counts.reads.get(), counts.errors.get(), counts.absent.get(), transactions(peer),
 				misses.getAsLong());
+	}
+
+	private long transactions(Peer<?> peer) {
+		return this.postgres.queryForLong("select sum(xact_commit + xact_rollback) from pg_stat_database "
+				+ "where datname = '" + peer.database() + "'");
 	}
 
 	/**

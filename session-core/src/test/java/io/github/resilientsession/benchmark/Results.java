@@ -67,8 +67,8 @@ final class Results {
 	/**
 	 * Of the virtual machine, of Redis and of PostgreSQL.
 	 */
-	private static String processors(long machine, long redis, long postgres) {
-		return machine + "+" + redis + "+" + postgres;
+	private static String processors(double machine, double redis, double postgres) {
+		return whole(machine) + "+" + whole(redis) + "+" + whole(postgres);
 	}
 
 	private static String two(double value) {

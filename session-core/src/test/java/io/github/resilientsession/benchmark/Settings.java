@@ -13,7 +13,8 @@ import java.util.List;
  * @param logins how long each peer logs in before anything else, which runs most of its
  * code
  * @param firstWarmUp how long each peer runs before its first rounds with each workload
- * @param warmUp how long it runs before later ones, by when its code has been compiled
+ * @param warmUp how long it runs before its rounds with later loads, by when its code has
+ * been compiled, and without Redis
  * @param sessions how many sessions each peer has stored
  * @param incidents what happens to Redis
  * @param recoverySessions how many sessions Redis loses
@@ -49,8 +50,8 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration logins, Du
 	 */
 	static Settings quick() {
 		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 5, Duration.ofMillis(300),
-				Duration.ofSeconds(6), Duration.ofMillis(500), Duration.ofSeconds(3), 4_000, List.of(Incident.FLUSHALL),
-				10_000, 2_000, Duration.ofSeconds(10), List.of(10_000), false);
+				Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(2), 4_000, List.of(Incident.FLUSHALL),
+				10_000, 2_000, Duration.ofSeconds(8), List.of(10_000), false);
 	}
 
 	/**

@@ -1,6 +1,7 @@
 package io.github.resilientsession.testsupport;
 
 import java.time.Duration;
+import java.util.Map;
 
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
@@ -60,8 +61,8 @@ final class PostgresContainer extends PostgresServer {
 	}
 
 	@Override
-	public Duration processorTime() {
-		return Duration.ZERO;
+	public Map<Long, Duration> processorTimes() {
+		return Map.of();
 	}
 
 	@Override

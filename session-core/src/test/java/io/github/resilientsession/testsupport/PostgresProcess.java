@@ -62,8 +62,8 @@ final class PostgresProcess extends PostgresServer {
 	}
 
 	@Override
-	public Duration processorTime() {
-		return ServerProcess.processorTime(pid());
+	public Map<Long, Duration> processorTimes() {
+		return ServerProcess.processorTimes(pid());
 	}
 
 	@Override

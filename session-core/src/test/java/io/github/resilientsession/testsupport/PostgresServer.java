@@ -5,6 +5,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import javax.sql.DataSource;
@@ -60,9 +61,9 @@ public abstract class PostgresServer implements AutoCloseable {
 
 	/**
 	 * The processor time that the server's processes have taken so far.
-	 * @return the time; zero where that cannot be seen
+	 * @return the times by the processes' ids; none where that cannot be seen
 	 */
-	public abstract Duration processorTime();
+	public abstract Map<Long, Duration> processorTimes();
 
 	abstract String log();
 

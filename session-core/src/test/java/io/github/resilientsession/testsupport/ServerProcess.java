@@ -10,8 +10,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -48,14 +50,15 @@ final class ServerProcess {
 	}
 
 	/**
-	 * The processor time of a process and its descendants, as far as the system tells it.
+	 * The processor time of a process and of each of its descendants, as far as the
+	 * system tells it.
 	 */
-	static Duration processorTime(long pid) {
+	static Map<Long, Duration> processorTimes(long pid) {
 		return ProcessHandle.of(pid)
 			.stream()
 			.flatMap((process) -> Stream.concat(Stream.of(process), process.descendants()))
-			.map((process) -> process.info().totalCpuDuration().orElse(Duration.ZERO))
-			.reduce(Duration.ZERO, Duration::plus);
+			.collect(Collectors.toMap(ProcessHandle::pid,
+					(process) -> process.info().totalCpuDuration().orElse(Duration.ZERO), (one, other) -> one));
 	}
 
 	private static void awaitExit(ProcessHandle process) {
