@@ -180,6 +180,7 @@ class ResyncTests {
 	@Test
 	void sessionsThatRedisHasLost_arePutBack_mostRecentlyUsedFirst() {
 		SessionNode node = start(new ResyncSettings(50, 0.2));
+		awaitNothingToPutBack();
 		List<String> ids = new ArrayList<>(this.client.login(node, 300));
 		Set<String> recent = new HashSet<>(ids.subList(100, 200));
 		sql("update resilient_session set last_accessed_at = last_accessed_at - 600000, expires_at = expires_at - 600000 "
@@ -233,6 +234,7 @@ class ResyncTests {
 	@Test
 	void sessionsThatRedisHasLost_leaveItsHeadroomFree_howeverLargeTheyAre() {
 		SessionNode node = start(new ResyncSettings(5_000, 0.2));
+		awaitNothingToPutBack();
 		List<String> ids = new ArrayList<>();
 		for (int i = 0; i < 300; i++) {
 			ids.add(node.create("a", "x".repeat(SIZE)));
