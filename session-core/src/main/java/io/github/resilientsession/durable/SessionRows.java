@@ -395,11 +395,7 @@ final class SessionRows {
 		return both((connection) -> {
 			Optional<Set<String>> earlier;
 			try (PreparedStatement end = connection.prepareStatement(this.endOfVersion)) {
-				end.setBytes(1, NO_ATTRIBUTES);
-				end.setBoolean(2, next.redisPending());
-				end.setString(3, next.id());
-				end.setLong(4, change.now());
-				end.setString(5, change.oldId());
+				setEnd(end, new End(change.oldId(), next.id(), change.now(), next.redisPending()));
 				end.setLong(6, next.expectedVersion());
 				earlier = tokens(end);
 			}

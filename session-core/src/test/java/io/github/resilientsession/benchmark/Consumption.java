@@ -24,7 +24,10 @@ record Consumption(long redisBytes, long redisNanos, Map<Long, Duration> postgre
 	 */
 	static Supplier<Consumption> of(RedisServer redis, PostgresServer postgres) {
 		return () -> {
-			String info = redis.isRunning() ? redis.call((commands) -> commands.info("everything")) : "";
+			if (!redis.isRunning()) {
+				return new Consumption(0, 0, postgres.processorTimes());
+			}
+			String info = redis.call((commands) -> commands.info("everything"));
 			double redisSeconds = number(info, "used_cpu_sys") + number(info, "used_cpu_user");
 			return new Consumption((long) number(info, "total_net_input_bytes"),
 					(long) (redisSeconds * Duration.ofSeconds(1).toNanos()), postgres.processorTimes());
@@ -36,7 +39,7 @@ record Consumption(long redisBytes, long redisNanos, Map<Long, Duration> postgre
 			.filter((line) -> line.startsWith(name + ":"))
 			.mapToDouble((line) -> Double.parseDouble(line.substring(name.length() + 1).trim()))
 			.findFirst()
-			.orElse(0);
+			.orElseThrow();
 	}
 
 	/**
