@@ -54,6 +54,7 @@ public final class Benchmark {
 			}
 			if (part.equals("growth") || (part.isEmpty() && settings.whole())) {
 				Growth growth = new Growth(redis, postgres, System.out);
+				growth.warmUp(settings.sizes().get(0));
 				for (int size : settings.sizes()) {
 					growth.measure(size);
 				}

@@ -75,9 +75,22 @@ final class Growth {
 	}
 
 	/**
+	 * Do all of it once, with nothing compiled before.
+	 */
+	void warmUp(int rows) throws Exception {
+		measured(rows);
+	}
+
+	/**
 	 * Measure one size.
 	 */
 	void measure(int rows) throws Exception {
+		Size size = measured(rows);
+		this.sizes.add(size);
+		this.out.println(size);
+	}
+
+	private Size measured(int rows) throws Exception {
 		this.redis.restartEmpty();
 		String url = this.postgres.createDatabase();
 		String database = PostgresServer.database(url);
@@ -95,13 +108,12 @@ final class Growth {
 			settle(database, figures);
 			expire(database, rows, figures);
 			figures.put("hset", pipelined(Math.min(rows, MOST_PIPELINED)));
-			this.sizes.add(new Size(rows, whole(figures.get("put back")), whole(figures.get("hset")),
+			return new Size(rows, whole(figures.get("put back")), whole(figures.get("hset")),
 					whole(figures.get("compared")), requests.get(0).operationsPerSecond(),
 					requests.get(0).percentile(99), requests.get(1).operationsPerSecond(),
 					requests.get(1).percentile(99), requests.get(2).operationsPerSecond(),
-					requests.get(2).percentile(99), whole(figures.get("settled")), whole(figures.get("expired"))));
+					requests.get(2).percentile(99), whole(figures.get("settled")), whole(figures.get("expired")));
 		}
-		this.out.println(this.sizes.get(this.sizes.size() - 1));
 	}
 
 	private SessionNode start(String url) {
