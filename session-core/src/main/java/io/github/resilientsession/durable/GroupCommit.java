@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
@@ -24,7 +23,7 @@ import org.springframework.dao.QueryTimeoutException;
  * group: nobody waits for others to come.
  * <p>
  * The invariant: an item is executed at most once, by one thread, and never after its
- * caller has given up waiting. Safe for use by many threads. The idea is that of the
+ * caller was told that it is not. Safe for use by many threads. The idea is that of the
  * group commit of databases (DeWitt et al., Implementation Techniques for Main Memory
  * Database Systems, 1984).
  *
@@ -39,6 +38,12 @@ final class GroupCommit<T, R> {
 	 * Between looks at what is under way, when it takes longer than is waited for a turn.
 	 */
 	private static final Duration SHORT_PAUSE = Duration.ofMillis(5);
+
+	/**
+	 * How many times as long as for a turn to wait for the work itself, which keeps to a
+	 * time limit unless the network has swallowed what it writes: longer than it takes.
+	 */
+	private static final int OVERDUE_FACTOR = 10;
 
 	private final int maxSize;
 
@@ -56,11 +61,14 @@ final class GroupCommit<T, R> {
 	 */
 	private final Queue<Member<T, R>> waiting = new ConcurrentLinkedQueue<>();
 
-	private final Semaphore groups;
+	/**
+	 * The group that is under way, if any. A second one beside it would make both
+	 * smaller.
+	 */
+	private final AtomicReference<@Nullable Turn> underWay = new AtomicReference<>();
 
 	/**
 	 * Create an empty group.
-	 * @param maxGroups how many groups may be under way at once
 	 * @param maxSize how many items are executed together at most
 	 * @param maxBytes how many bytes, where no more items are added
 	 * @param bytes how many bytes an item has
@@ -68,9 +76,8 @@ final class GroupCommit<T, R> {
 	 * @param work executes items, and returns as many results in the same order; keeps to
 	 * a time limit by itself
 	 */
-	GroupCommit(int maxGroups, int maxSize, long maxBytes, ToLongFunction<T> bytes, Duration patience,
+	GroupCommit(int maxSize, long maxBytes, ToLongFunction<T> bytes, Duration patience,
 			Function<List<T>, List<R>> work) {
-		this.groups = new Semaphore(maxGroups);
 		this.maxSize = maxSize;
 		this.maxBytes = maxBytes;
 		this.bytes = bytes;
@@ -86,6 +93,7 @@ final class GroupCommit<T, R> {
 	 * twice. It does not wait and does not throw; another thread runs it
 	 * @return what came of it
 	 * @throws TurnTimeoutException if its turn did not come; it is not executed
+	 * @throws QueryTimeoutException if its turn does not end; it may be executed yet
 	 * @throws RuntimeException what the work failed with
 	 */
 	R execute(T item, @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next) {
@@ -94,12 +102,12 @@ final class GroupCommit<T, R> {
 		long deadline = System.nanoTime() + this.patience.toNanos();
 		boolean interrupted = false;
 		try {
-			// An item is entered before the semaphore is tried, and the semaphore given
-			// back before the next item is looked for: one of the two threads sees the
-			// other.
+			// An item is entered before a turn is tried for, and a turn ended before the
+			// next item is looked for: one of the two threads sees the other.
 			while (!member.isDone()) {
-				if (member.isWaiting() && this.groups.tryAcquire()) {
-					executeGroup();
+				Turn turn = member.isWaiting() ? begin() : null;
+				if (turn != null) {
+					executeGroup(turn);
 					continue;
 				}
 				long left = deadline - System.nanoTime();
@@ -110,6 +118,10 @@ final class GroupCommit<T, R> {
 					// It may have been woken for the next group.
 					wakeNext();
 					throw new TurnTimeoutException(this.patience);
+				}
+				if (-left >= overdue().toNanos() && member.abandon()) {
+					throw new QueryTimeoutException("Session writes together with this one took longer than "
+							+ overdue().toMillis() + " ms; it may have been executed");
 				}
 				LockSupport.parkNanos(this, (left > 0) ? left : SHORT_PAUSE.toNanos());
 				interrupted |= Thread.interrupted();
@@ -123,7 +135,24 @@ final class GroupCommit<T, R> {
 		}
 	}
 
-	private void executeGroup() {
+	private Duration overdue() {
+		return this.patience.multipliedBy(OVERDUE_FACTOR);
+	}
+
+	/**
+	 * Begin a turn, unless there is one that is not overdue.
+	 */
+	private @Nullable Turn begin() {
+		Turn current = this.underWay.get();
+		long now = System.nanoTime();
+		if (current != null && now - current.overdueAt < 0) {
+			return null;
+		}
+		Turn next = new Turn(now + overdue().toNanos());
+		return this.underWay.compareAndSet(current, next) ? next : null;
+	}
+
+	private void executeGroup(Turn turn) {
 		List<Member<T, R>> group = new ArrayList<>(this.maxSize);
 		try {
 			take(group);
@@ -133,10 +162,10 @@ final class GroupCommit<T, R> {
 		}
 		// An OutOfMemoryError, perhaps: whoever was taken must not wait forever.
 		catch (RuntimeException | Error ex) {
-			group.forEach((member) -> member.failed(ex));
+			group.forEach((member) -> member.executed(new Outcome<>(null, ex)));
 		}
 		finally {
-			this.groups.release();
+			this.underWay.compareAndSet(turn, null);
 			wakeNext();
 			// Last: the database need not wait for them to wake up.
 			group.forEach(Member::goOn);
@@ -187,6 +216,22 @@ final class GroupCommit<T, R> {
 	}
 
 	/**
+	 * The time of one group. Two are never equal.
+	 */
+	private static final class Turn {
+
+		/**
+		 * By {@link System#nanoTime()}.
+		 */
+		private final long overdueAt;
+
+		Turn(long overdueAt) {
+			this.overdueAt = overdueAt;
+		}
+
+	}
+
+	/**
 	 * An item, and the thread that waits for it.
 	 */
 	private static final class Member<T, R> {
@@ -197,6 +242,8 @@ final class GroupCommit<T, R> {
 
 		private static final Object GIVEN_UP = "given up";
 
+		private static final Object ABANDONED = "abandoned";
+
 		private final T item;
 
 		private final @Nullable Function<R, ? extends @Nullable CompletionStage<?>> next;
@@ -204,7 +251,7 @@ final class GroupCommit<T, R> {
 		private final Thread thread = Thread.currentThread();
 
 		/**
-		 * One of the three, or the outcome.
+		 * One of the four, or the outcome.
 		 */
 		private final AtomicReference<Object> state = new AtomicReference<>(WAITING);
 
@@ -245,15 +292,11 @@ final class GroupCommit<T, R> {
 			return this.state.compareAndSet(WAITING, TAKEN);
 		}
 
-		void executed(Outcome<R> outcome) {
-			this.state.set(outcome);
-		}
-
 		/**
-		 * Unless there is an outcome.
+		 * Unless there is an outcome, or nobody waits for one any more.
 		 */
-		void failed(Throwable failure) {
-			this.state.compareAndSet(TAKEN, new Outcome<R>(null, failure));
+		void executed(Outcome<R> outcome) {
+			this.state.compareAndSet(TAKEN, outcome);
 		}
 
 		/**
@@ -270,7 +313,7 @@ final class GroupCommit<T, R> {
 		}
 
 		private @Nullable CompletionStage<?> begin() {
-			if (this.next == null || outcome().failed() || !this.begun.compareAndSet(Next.NOT_BEGUN, Next.BEGINNING)) {
+			if (this.next == null || !isSuccessful() || !this.begun.compareAndSet(Next.NOT_BEGUN, Next.BEGINNING)) {
 				return null;
 			}
 			try {
@@ -298,19 +341,26 @@ final class GroupCommit<T, R> {
 			return this.state.compareAndSet(WAITING, GIVEN_UP);
 		}
 
+		/**
+		 * @return false if it is not under way any more
+		 */
+		boolean abandon() {
+			return this.state.compareAndSet(TAKEN, ABANDONED);
+		}
+
+		private boolean isSuccessful() {
+			return this.state.get() instanceof Outcome<?> outcome && !outcome.failed();
+		}
+
 		void wake() {
 			if (this.thread != Thread.currentThread()) {
 				LockSupport.unpark(this.thread);
 			}
 		}
 
-		R result() {
-			return outcome().get();
-		}
-
 		@SuppressWarnings({ "unchecked", "NullAway" })
-		private Outcome<R> outcome() {
-			return (Outcome<R>) this.state.get();
+		R result() {
+			return ((Outcome<R>) this.state.get()).get();
 		}
 
 	}

@@ -26,11 +26,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class GroupedStatement<T, R> {
 
-	/**
-	 * A second group beside the first one would make both smaller.
-	 */
-	private static final int MAX_GROUPS = 1;
-
 	private static final int MAX_SIZE = 64;
 
 	/**
@@ -77,7 +72,7 @@ final class GroupedStatement<T, R> {
 		this.absent = absent;
 		this.reader = reader;
 		this.one = one;
-		this.groups = new GroupCommit<>(MAX_GROUPS, MAX_SIZE, MAX_BYTES, bytes, patience, this::executeAll);
+		this.groups = new GroupCommit<>(MAX_SIZE, MAX_BYTES, bytes, patience, this::executeAll);
 	}
 
 	/**

@@ -33,11 +33,11 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	 * Rows that expired some time ago, on from a place in the index.
 	 */
 	@Query("""
-			select row from SessionRow row where row.state <> 1 and row.expiresAt <= :now
-			and (row.expiresAt, row.id) > (:expiresAt, :after)
+			select row from SessionRow row where (row.state, row.expiresAt) <= (0, :now)
+			and (row.state, row.expiresAt, row.id) > (0, :expiresAt, :after)
 			and row.lastAccessedAt + row.maxInactiveSeconds * 1000
 			+ least(:grace, row.maxInactiveSeconds * 1000 / :divisor) <= :before
-			order by row.expiresAt, row.id""")
+			order by row.state, row.expiresAt, row.id""")
 	List<SessionRow> findExpiredAfter(@Param("now") long now, @Param("before") long before, @Param("grace") long grace,
 			@Param("divisor") long divisor, @Param("expiresAt") long expiresAt, @Param("after") String after,
 			Limit limit);
@@ -47,8 +47,8 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	 * for them again as it deletes.
 	 */
 	@Query("""
-			select row.id from SessionRow row where row.state <> 0 and row.expiresAt <= :now and row.redisPending = false
-			order by row.expiresAt, row.id""")
+			select row.id from SessionRow row where row.state > 0 and (row.state, row.expiresAt) <= (1, :now)
+			and row.redisPending = false order by row.state, row.expiresAt, row.id""")
 	List<String> findPurgeable(@Param("now") long now, Limit limit);
 
 	@Modifying

@@ -49,12 +49,14 @@ final class SessionRows {
 			+ " from resilient_session where session_id = any(?)";
 
 	/**
-	 * Rows that have not expired, back from a place in the index. Without statistics, as
-	 * of a table that was just filled, PostgreSQL takes few rows to equal anything, and
-	 * would read and sort all of them rather than follow the index.
+	 * Active rows that have not expired, back from a place in the index. By comparing
+	 * with places only: without statistics, as of a table that was just filled,
+	 * PostgreSQL takes few rows to equal anything, and would read and sort all of them
+	 * rather than follow the index.
 	 */
-	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session where state <> 1 "
-			+ "and expires_at > ? and (expires_at, session_id) < (?, ?) order by expires_at desc, session_id desc limit ?";
+	private static final String RECENT = "select " + SessionRow.COLUMNS + " from resilient_session where "
+			+ "(state, expires_at) > (0, ?) and (state, expires_at, session_id) < (0, ?, ?) "
+			+ "order by state desc, expires_at desc, session_id desc limit ?";
 
 	/**
 	 * Last access and expiry only move forward here, unless the interval itself shrinks.

@@ -74,7 +74,7 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 			}
 			return limited(connection, deadline);
 		}
-		catch (SQLException | RuntimeException ex) {
+		catch (SQLException | RuntimeException | Error ex) {
 			connection.close();
 			throw ex;
 		}
@@ -86,10 +86,8 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 		limit(connection, networkTimeout, deadline);
 		Lent lent = (networkTimeout >= 0) ? new Lent(connection, deadline + this.limit.toNanos()) : null;
 		if (lent != null) {
+			startWatch();
 			this.allLent.add(lent);
-			if (this.watched.compareAndSet(false, true)) {
-				start(this::watch, "resilient-session-connection-watch");
-			}
 		}
 		if (!autoCommit) {
 			connection.setAutoCommit(true);
@@ -113,6 +111,20 @@ final class TimeLimitedDataSource extends DelegatingDataSource implements AutoCl
 						throw ex.getCause();
 					}
 				});
+	}
+
+	private void startWatch() {
+		if (!this.watched.compareAndSet(false, true)) {
+			return;
+		}
+		try {
+			start(this::watch, "resilient-session-connection-watch");
+		}
+		// There may be a thread to be had for the next connection.
+		catch (Error ex) {
+			this.watched.set(false);
+			throw ex;
+		}
 	}
 
 	private static void start(Runnable task, String name) {

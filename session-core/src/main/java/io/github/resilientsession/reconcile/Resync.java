@@ -309,6 +309,9 @@ public final class Resync implements AutoCloseable {
 			renew(Position.NONE);
 			pause(CALM);
 		}
+		else {
+			this.givenUpAt = RefillPosition.text(position, note);
+		}
 		boolean room;
 		this.pages.begin(position, MIN_SESSIONS);
 		do {

@@ -18,7 +18,7 @@ create table if not exists resilient_session (
   moved_to varchar(256)
 );
 
-create index if not exists resilient_session_expires_at on resilient_session (expires_at, session_id);
+create index if not exists resilient_session_state_expires_at on resilient_session (state, expires_at, session_id);
 
 create index if not exists resilient_session_principal_name on resilient_session (principal_name);
 

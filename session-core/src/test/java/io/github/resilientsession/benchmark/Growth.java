@@ -51,6 +51,13 @@ final class Growth {
 
 	private static final Duration REQUESTS = Duration.ofSeconds(3);
 
+	/**
+	 * How often to ask the database how far something is: it must not be held up by that.
+	 */
+	private static final Duration ASK = Duration.ofMillis(200);
+
+	private static final Duration LOOK = Duration.ofMillis(5);
+
 	private static final Duration MOST = Duration.ofMinutes(5);
 
 	private static final ResyncSettings UNTHROTTLED = new ResyncSettings(1_000_000, 0.1);
@@ -99,10 +106,10 @@ final class Growth {
 		this.postgres.execute(database, "vacuum analyze resilient_session");
 		Map<String, Double> figures = new HashMap<>();
 		try (SessionNode node = start(url)) {
-			figures.put("put back", rate(() -> node.resync().putBack(), rows));
+			figures.put("put back", rate(() -> node.resync().putBack(), rows, LOOK));
 			awaitEnd(node);
 			this.redis.call((commands) -> commands.del("spring:session:agreed"));
-			figures.put("compared", rate(() -> node.resync().compared(), rows));
+			figures.put("compared", rate(() -> node.resync().compared(), rows, LOOK));
 			awaitEnd(node);
 			List<Measured> requests = requests(node, rows);
 			settle(database, figures);
@@ -162,7 +169,7 @@ final class Growth {
 						+ "select session_id from resilient_session order by session_id limit " + PORTION + ")");
 		LongSupplier settled = () -> PORTION
 				- this.postgres.queryForLong(database, "select count(*) from resilient_session where redis_pending");
-		figures.put("settled", rate(settled, PORTION));
+		figures.put("settled", rate(settled, PORTION, ASK));
 	}
 
 	/**
@@ -183,7 +190,7 @@ final class Growth {
 		this.postgres.execute(database, expiry + ids + ")");
 		LongSupplier expired = () -> expiring - this.postgres.queryForLong(database,
 				"select count(*) from resilient_session where expires_at = 60000 and state = 0");
-		figures.put("expired", rate(expired, expiring));
+		figures.put("expired", rate(expired, expiring, ASK));
 	}
 
 	/**
@@ -224,7 +231,7 @@ final class Growth {
 	/**
 	 * How many per second, from when the first are done until all are.
 	 */
-	private static double rate(LongSupplier done, long all) throws InterruptedException {
+	private static double rate(LongSupplier done, long all, Duration pause) throws InterruptedException {
 		long deadline = System.nanoTime() + MOST.toNanos();
 		long begun = 0;
 		long before = 0;
@@ -241,7 +248,7 @@ final class Growth {
 			if (at > deadline) {
 				throw new IllegalStateException("Only " + now + " of " + all + " within " + MOST);
 			}
-			TimeUnit.MILLISECONDS.sleep(5);
+			TimeUnit.NANOSECONDS.sleep(pause.toNanos());
 		}
 	}
 

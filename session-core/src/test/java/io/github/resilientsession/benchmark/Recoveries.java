@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,6 +18,11 @@ import tools.jackson.databind.json.JsonMapper;
  * Recoveries of Resilient Session and of a cache-aside beside each other.
  */
 final class Recoveries {
+
+	/**
+	 * As by default.
+	 */
+	private static final Duration RECONCILE_INTERVAL = Duration.ofSeconds(1);
 
 	private static final double RECOVERED = 0.99;
 
@@ -42,7 +48,7 @@ final class Recoveries {
 	 */
 	void compare(Incident incident) throws Exception {
 		this.redis.restartEmpty();
-		try (Peer<?> peer = this.peers.resilient()) {
+		try (Peer<?> peer = this.peers.resilient(RECONCILE_INTERVAL)) {
 			SessionNode node = (SessionNode) peer.resources();
 			add(this.recovery.watch(incident, peer,
 					() -> node.events.of("lostByRedis") + node.events.of("redisUnavailable")));
@@ -68,7 +74,7 @@ final class Recoveries {
 				after.get(0).incident(), after.get(0).peer(), after.stream().mapToLong(Second::reads).sum(),
 				after.stream().mapToLong(Second::errors).sum(), after.stream().mapToLong(Second::absent).sum(),
 				after.stream().mapToLong(Second::queries).sum(),
-				after.stream().mapToLong(Second::queries).max().orElse(0),
+				after.stream().limit(after.size() - 1).mapToLong(Second::queries).max().orElse(0),
 				after.stream().mapToInt(Second::connections).max().orElse(0),
 				after.stream().mapToDouble(Second::p99_ms).max().orElse(0),
 				(recovered < after.size()) ? recovered + " s" : "more than " + recovered + " s");

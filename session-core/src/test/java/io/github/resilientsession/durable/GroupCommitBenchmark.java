@@ -40,7 +40,7 @@ public class GroupCommitBenchmark {
 		return items;
 	};
 
-	private final GroupCommit<Integer, Integer> groups = new GroupCommit<>(1, 64, 1_000_000, (item) -> 1,
+	private final GroupCommit<Integer, Integer> groups = new GroupCommit<>(64, 1_000_000, (item) -> 1,
 			Duration.ofSeconds(10), this.work);
 
 	@Benchmark

@@ -33,6 +33,8 @@ class GroupCommitTests {
 
 	private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+	private static final CountDownLatch ENDED = new CountDownLatch(0);
+
 	private final ExecutorService requests = Executors.newCachedThreadPool();
 
 	private final List<List<Integer>> groups = Collections.synchronizedList(new ArrayList<>());
@@ -46,7 +48,7 @@ class GroupCommitTests {
 	void itemsOfManyThreads_areEachExecutedOnceAndGetTheirOwnResult() throws Exception {
 		Set<Integer> executed = ConcurrentHashMap.newKeySet();
 		AtomicInteger atOnce = new AtomicInteger();
-		GroupCommit<Integer, String> commit = new GroupCommit<>(1, 5, 1_000, (item) -> 10, PATIENCE, (items) -> {
+		GroupCommit<Integer, String> commit = new GroupCommit<>(5, 1_000, (item) -> 10, PATIENCE, (items) -> {
 			assertThat(atOnce.incrementAndGet()).isEqualTo(1);
 			assertThat(items).hasSizeBetween(1, 5).allSatisfy((item) -> assertThat(executed.add(item)).isTrue());
 			LockSupport.parkNanos(100_000);
@@ -70,7 +72,7 @@ class GroupCommitTests {
 	@Test
 	void itemsThatComeWhileAGroupIsUnderWay_areOneGroup() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 100, 1_000, (item) -> 10, PATIENCE,
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(100, 1_000, (item) -> 10, PATIENCE,
 				waitingFor(firstGoesOn));
 		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
@@ -91,7 +93,7 @@ class GroupCommitTests {
 	@Test
 	void items_areExecutedTogetherUpToANumberOfBytes() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 100, 25, (item) -> 10, PATIENCE,
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(100, 25, (item) -> 10, PATIENCE,
 				waitingFor(firstGoesOn));
 		this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
@@ -109,8 +111,7 @@ class GroupCommitTests {
 
 	@Test
 	void whatComesNextAndThrows_isNotBegunForThatItemOnly() {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
-				(items) -> items);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, PATIENCE, (items) -> items);
 
 		assertThat(commit.execute(1, (result) -> {
 			throw new IllegalStateException("next");
@@ -120,7 +121,7 @@ class GroupCommitTests {
 
 	@Test
 	void failure_isThatOfTheWholeGroupAndOfNoOther() {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE, (items) -> {
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, PATIENCE, (items) -> {
 			if (items.contains(13)) {
 				throw new IllegalArgumentException("13");
 			}
@@ -134,7 +135,7 @@ class GroupCommitTests {
 	@Test
 	void errorWhileAGroupIsFormed_isThatOfAllWhoWereTakenAndLeavesNobodyWaiting() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> {
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> {
 			if (item == 13) {
 				throw new OutOfMemoryError("by the test");
 			}
@@ -158,7 +159,7 @@ class GroupCommitTests {
 	@Test
 	void itemWhoseTurnDoesNotCome_isNotExecutedAndHoldsUpNobody() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1, 1_000, (item) -> 10, Duration.ofSeconds(2),
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 1_000, (item) -> 10, Duration.ofSeconds(2),
 				waitingFor(firstGoesOn));
 		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
@@ -173,9 +174,40 @@ class GroupCommitTests {
 	}
 
 	@Test
+	void groupThatDoesNotEnd_isGivenUpByThoseInItAndHoldsUpNobodyForLong() throws Exception {
+		CountDownLatch firstGoesOn = new CountDownLatch(1);
+		CountDownLatch secondGoesOn = new CountDownLatch(1);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, Duration.ofMillis(300),
+				(items) -> waitingFor(items.contains(0) ? firstGoesOn : items.contains(1) ? secondGoesOn : ENDED)
+					.apply(items));
+		AtomicInteger begun = new AtomicInteger();
+		Future<Integer> first = this.requests.submit(() -> commit.execute(0, null));
+		await().until(() -> this.groups.size() == 1);
+		Future<Integer> leader = startWaiting(() -> commit.execute(1, null));
+		Future<Integer> member = startWaiting(() -> commit.execute(2, (result) -> {
+			begun.incrementAndGet();
+			return null;
+		}));
+		firstGoesOn.countDown();
+		assertThat(first.get(10, TimeUnit.SECONDS)).isZero();
+
+		assertThatThrownBy(() -> member.get(20, TimeUnit.SECONDS)).cause()
+			.isInstanceOf(QueryTimeoutException.class)
+			.isNotInstanceOf(GroupCommit.TurnTimeoutException.class);
+		assertThat(commit.execute(3, null)).isEqualTo(3);
+		assertThat(leader.isDone()).isFalse();
+		secondGoesOn.countDown();
+
+		assertThat(leader.get(10, TimeUnit.SECONDS)).isEqualTo(1);
+		assertThat(commit.execute(4, null)).isEqualTo(4);
+		assertThat(this.groups).containsExactly(List.of(0), List.of(1, 2), List.of(3), List.of(4));
+		assertThat(begun).hasValue(0);
+	}
+
+	@Test
 	void interrupt_isKeptForLater() throws Exception {
 		CountDownLatch firstGoesOn = new CountDownLatch(1);
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, PATIENCE,
 				waitingFor(firstGoesOn));
 		this.requests.submit(() -> commit.execute(0, null));
 		await().until(() -> this.groups.size() == 1);
@@ -197,8 +229,7 @@ class GroupCommitTests {
 
 	@Test
 	void whatComesNext_isWaitedForOnlyByItsOwnCaller() throws Exception {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, PATIENCE,
-				(items) -> items);
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, PATIENCE, (items) -> items);
 		CompletableFuture<Boolean> next = new CompletableFuture<>();
 		Future<Integer> waiting = this.requests.submit(() -> commit.execute(1, (result) -> next));
 
@@ -213,7 +244,7 @@ class GroupCommitTests {
 
 	@Test
 	void whatComesNextAndDoesNotEnd_isNotWaitedForForever() {
-		GroupCommit<Integer, Integer> commit = new GroupCommit<>(1, 10, 1_000, (item) -> 10, Duration.ofMillis(200),
+		GroupCommit<Integer, Integer> commit = new GroupCommit<>(10, 1_000, (item) -> 10, Duration.ofMillis(200),
 				(items) -> items);
 
 		assertThat(commit.execute(1, (result) -> new CompletableFuture<>())).isEqualTo(1);

@@ -38,7 +38,9 @@ class QueryPlanTests {
 	private static final String FILL = """
 			insert into resilient_session select 's' || n, 1, case when n %% 3 = 0 then 'user' || n %% 5000 end,
 			%1$d, %1$d - n * 100, 1800, %1$d - n * 100 + 1800000, '\\x%3$s', case when n %% 20 = 0 then 1 else 0 end,
-			n %% 5000 = 0, null, null from generate_series(1, %2$d) n""";
+			n %% 5000 = 0, null, null from generate_series(1, %2$d) n;
+			insert into resilient_session select 'ended' || n, 1, null, %1$d, %1$d, 1800, %1$d + (n %% 2 * 2 - 1) * 86400000,
+			'', 1, false, null, null from generate_series(1, %2$d) n""";
 
 	private final PostgresServer server;
 
@@ -70,11 +72,13 @@ class QueryPlanTests {
 		assertThat(plans.of("Query Text: update resilient_session")).hasSizeGreaterThan(EXECUTIONS);
 		assertThat(plans.of("order by")).hasSizeGreaterThan(2 * EXECUTIONS);
 		assertThat(plans.of("Index Scan using resilient_session_pkey")).hasSizeGreaterThan(6 * EXECUTIONS);
-		assertThat(plans.of("Index Scan using resilient_session_expires_at")).hasSizeGreaterThan(EXECUTIONS);
+		assertThat(plans.of("Index Scan using resilient_session_state_expires_at")).hasSizeGreaterThan(EXECUTIONS);
 		assertThat(plans.of("Index Scan using resilient_session_redis_pending")).hasSizeGreaterThan(EXECUTIONS / 2);
 		assertThat(plans.of("resilient_session_principal_name")).hasSizeGreaterThan(EXECUTIONS / 2);
 		assertThat(plans.of("order by")).as("In the order of an index, and no further than asked for")
 			.noneSatisfy((plan) -> assertThat(plan).contains("Sort Key"));
+		assertThat(plans.of("order by")).as("Nor past rows that have ended")
+			.noneSatisfy((plan) -> assertThat(plan).containsPattern("Rows Removed by Filter: \\d{4}"));
 		assertThat(plans.of("Seq Scan on resilient_session ")).allSatisfy(
 				(plan) -> assertThat(plan).as("Only what fills the table, asks for the time, or gathers statistics")
 					.contains("One-Time Filter: false"));

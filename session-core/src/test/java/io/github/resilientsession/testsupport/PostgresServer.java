@@ -249,6 +249,7 @@ public abstract class PostgresServer implements AutoCloseable {
 		String alter = "alter database " + database(url);
 		execute(alter + " set session_preload_libraries = 'auto_explain'");
 		execute(alter + " set auto_explain.log_min_duration = 0");
+		execute(alter + " set auto_explain.log_analyze = on");
 		return new ExecutedPlans(this);
 	}
 
