@@ -49,6 +49,12 @@ final class Growth {
 
 	private static final int PIPELINED = 200;
 
+	/**
+	 * Of what a node does in the background: short, since nothing expires within sixty of
+	 * them after its start.
+	 */
+	private static final Duration RECONCILE_INTERVAL = Duration.ofMillis(100);
+
 	private static final Duration REQUESTS = Duration.ofSeconds(3);
 
 	/**
@@ -127,7 +133,7 @@ final class Growth {
 		return SessionNode.on(this.redis, url)
 			.resync(UNTHROTTLED)
 			.name(Peers.RESILIENT)
-			.reconcileInterval(Duration.ofSeconds(1))
+			.reconcileInterval(RECONCILE_INTERVAL)
 			.start();
 	}
 
@@ -176,6 +182,8 @@ final class Growth {
 	 * Sessions that nobody has used for long, and of which Redis has nothing any more.
 	 */
 	private void expire(String database, int rows, Map<String, Double> figures) throws InterruptedException {
+		// By then also the touches have been written that were waiting.
+		TimeUnit.MILLISECONDS.sleep(RECONCILE_INTERVAL.multipliedBy(61).toMillis());
 		int expiring = Math.min(PORTION, rows / 2);
 		int first = rows - expiring + 1;
 		String[] keys = LongStream.rangeClosed(first, rows)
