@@ -38,7 +38,8 @@ import org.springframework.data.redis.serializer.RedisSerializer;
 final class Growth {
 
 	/**
-	 * Rows that are marked as pending, and rows that expire.
+	 * Rows that are inserted at once, rows that are marked as pending, and rows that
+	 * expire.
 	 */
 	private static final int PORTION = 10_000;
 
@@ -71,7 +72,7 @@ final class Growth {
 	private static final String FILL = """
 			insert into resilient_session select 's' || n, 1, 'user' || n %% 100000,
 			%1$d, %1$d - n %% 1000000, 7200, (%1$d + 7200000 - n %% 1000000) / 60000 * 60000 + 60000, '\\x%3$s', 0,
-			false, null, null from generate_series(1, %2$d) n""";
+			false, null, null from generate_series(%2$d, %4$d) n""";
 
 	private final RedisServer redis;
 
@@ -108,7 +109,7 @@ final class Growth {
 		String url = this.postgres.createDatabase();
 		String database = PostgresServer.database(url);
 		start(url).close();
-		this.postgres.execute(database, FILL.formatted(System.currentTimeMillis(), rows, attributes()));
+		fill(database, rows);
 		this.postgres.execute(database, "vacuum analyze resilient_session");
 		Map<String, Double> figures = new HashMap<>();
 		try (SessionNode node = start(url)) {
@@ -126,6 +127,17 @@ final class Growth {
 					requests.get(0).percentile(99), requests.get(1).operationsPerSecond(),
 					requests.get(1).percentile(99), requests.get(2).operationsPerSecond(),
 					requests.get(2).percentile(99), whole(figures.get("settled")), whole(figures.get("expired")));
+		}
+	}
+
+	/**
+	 * In portions, for which no slow disk takes too long.
+	 */
+	private void fill(String database, int rows) {
+		long now = System.currentTimeMillis();
+		for (int first = 1; first <= rows; first += PORTION) {
+			this.postgres.execute(database,
+					FILL.formatted(now, first, attributes(), Math.min(first + PORTION - 1, rows)));
 		}
 	}
 
