@@ -167,9 +167,12 @@ final class Check {
 		recovery.await(this.groups);
 		new Agreement(cluster, this.timeline, this.findings, this.figures).await();
 		new CountDownLatch(1).await(Judge.STALENESS_BOUND.toMillis(), TimeUnit.MILLISECONDS);
+		// Sessions go on expiring meanwhile, so that this must not take long.
+		long began = this.timeline.now();
 		recovery.readAll(this.groups);
 		cluster.administer((redis) -> redis.flushall());
 		recovery.readAll(this.groups);
+		this.figures.highest("reading all at the end, ms", (this.timeline.now() - began) / 1_000_000);
 	}
 
 	/**

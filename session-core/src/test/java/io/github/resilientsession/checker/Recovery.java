@@ -1,14 +1,22 @@
 package io.github.resilientsession.checker;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import io.github.resilientsession.SessionNode;
 import io.github.resilientsession.checker.Client.Answer;
@@ -18,7 +26,7 @@ import io.github.resilientsession.checker.ClientGroup.Graveyard;
 /**
  * Sees to it that everything works again: finds out, once the stores answer, what came of
  * the ends and changes of id that nobody acknowledged, and whether every node serves
- * every session. Used by one thread.
+ * every session. Used by one thread, for which it has others read.
  */
 final class Recovery {
 
@@ -28,6 +36,8 @@ final class Recovery {
 	 * After how many sessions that it does not serve a node is not asked for more.
 	 */
 	private static final int GIVEN_UP = 3;
+
+	private static final int READERS = 64;
 
 	private final Cluster cluster;
 
@@ -202,10 +212,38 @@ final class Recovery {
 			}
 		}
 		all.addAll(this.graveyard.all());
-		for (int node = 0; node < this.cluster.size(); node++) {
-			int notServed = 0;
-			for (Iterator<Life> lives = all.iterator(); lives.hasNext() && notServed < GIVEN_UP;) {
-				notServed += readForSure(lives.next(), node) ? 0 : 1;
+		ExecutorService readers = Executors.newFixedThreadPool(READERS);
+		try {
+			for (int node = 0; node < this.cluster.size(); node++) {
+				readAll(all, node, readers);
+			}
+		}
+		finally {
+			readers.shutdownNow();
+		}
+	}
+
+	/**
+	 * By many at once: a read of what Redis does not have waits for others to share a
+	 * query with.
+	 */
+	private void readAll(List<Life> lives, int node, ExecutorService readers) throws InterruptedException {
+		Queue<Life> left = new ConcurrentLinkedQueue<>(lives);
+		AtomicInteger notServed = new AtomicInteger();
+		Callable<Void> reader = () -> {
+			for (Life life = left.poll(); life != null && notServed.get() < GIVEN_UP; life = left.poll()) {
+				if (!readForSure(life, node)) {
+					notServed.incrementAndGet();
+				}
+			}
+			return null;
+		};
+		for (Future<Void> each : readers.invokeAll(Collections.nCopies(READERS, reader))) {
+			try {
+				each.get();
+			}
+			catch (ExecutionException ex) {
+				throw new IllegalStateException("Not everything could be read", ex);
 			}
 		}
 	}
