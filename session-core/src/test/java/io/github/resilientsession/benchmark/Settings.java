@@ -49,9 +49,9 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration logins, Du
 	 * What takes less than four minutes.
 	 */
 	static Settings quick() {
-		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 5, Duration.ofMillis(300),
-				Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(2), 4_000, List.of(Incident.FLUSHALL),
-				10_000, 2_000, Duration.ofSeconds(8), List.of(10_000), false);
+		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 4, Duration.ofMillis(250),
+				Duration.ofSeconds(3), Duration.ofMillis(400), Duration.ofSeconds(1), 3_000, List.of(Incident.FLUSHALL),
+				6_000, 2_000, Duration.ofSeconds(6), List.of(10_000), false);
 	}
 
 	/**
