@@ -74,9 +74,11 @@ class CheckerTests {
 	@Test
 	void nodesWithoutUnpersistedMark_loseSessionsAndWrites() throws Exception {
 		WithoutProtection variant = WithoutProtection.unpersistedMark();
-		// Few calls, since the next write would take along what the copy has.
-		assertThat(run(variant, databaseKilled(), 3_000, 40)).contains(ViolationKind.FALSE_LOGOUT,
-				ViolationKind.LOST_WRITE);
+		// Few calls, since the next write would take along what the copy has. A write
+		// that
+		// nobody reads before the end is seen as a difference between the stores.
+		assertThat(run(variant, databaseKilled(), 3_000, 40)).contains(ViolationKind.FALSE_LOGOUT)
+			.containsAnyOf(ViolationKind.LOST_WRITE, ViolationKind.NOT_CONVERGED);
 		assertThat(variant.changes()).isPositive();
 	}
 
