@@ -389,9 +389,16 @@ public final class SessionNode implements AutoCloseable {
 		 */
 		public SessionNode start() {
 			SessionNode node = new SessionNode(this);
-			await().until(() -> this.mode == Mode.SHADOW || node.redisIsCutOff() || node.durableIsCutOff()
-					|| node.trustsRedis());
-			return node;
+			try {
+				await().until(() -> this.mode == Mode.SHADOW || node.redisIsCutOff() || node.durableIsCutOff()
+						|| node.trustsRedis());
+				return node;
+			}
+			catch (RuntimeException ex) {
+				// Else it would go on, and disturb the tests that follow.
+				node.close();
+				throw ex;
+			}
 		}
 
 	}

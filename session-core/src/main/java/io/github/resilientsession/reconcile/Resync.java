@@ -132,6 +132,12 @@ public final class Resync implements AutoCloseable {
 	 */
 	private String givenUpAt = Position.NONE;
 
+	/**
+	 * Whether this node may have the lease: after the durable store was down it has,
+	 * until it runs out.
+	 */
+	private volatile boolean leased;
+
 	private volatile Progress progress = Progress.NONE;
 
 	/**
@@ -192,6 +198,7 @@ public final class Resync implements AutoCloseable {
 			// Another node does it; its note in Redis tells when it is done.
 			return;
 		}
+		this.leased = true;
 		this.lastRenewal = System.nanoTime();
 		this.givenUpAt = Position.NONE;
 		try {
@@ -380,6 +387,7 @@ public final class Resync implements AutoCloseable {
 			// Of a comparison, only a node that dies leaves its position behind.
 			this.durableCircuit.call(() -> this.durable.renewLease(LEASE, this.owner, LEASE_TIME, this.givenUpAt));
 			this.durableCircuit.write(() -> this.durable.releaseLease(LEASE, this.owner));
+			this.leased = false;
 		}
 		catch (TierUnavailableException ex) {
 			logger.debug("The lease runs out by itself", ex);
@@ -408,6 +416,9 @@ public final class Resync implements AutoCloseable {
 	@Override
 	public void close() {
 		this.thread.stop(MAX_CLOSE);
+		if (this.leased) {
+			releaseLease();
+		}
 		this.pages.close();
 	}
 
