@@ -560,6 +560,10 @@ public final class DurableTier implements AutoCloseable {
 	 */
 	public void initializeSchema() {
 		checkSchema();
+		if (this.schema.isComplete()) {
+			// To create an index that exists waits for everybody who writes.
+			return;
+		}
 		new SchemaScript(this.settings.platform()).run(this.dataSource);
 		// Nodes of two versions may have met in an empty database.
 		checkSchema();

@@ -47,6 +47,14 @@ final class SchemaVersion {
 	}
 
 	/**
+	 * Whether the script has been run to its end.
+	 */
+	boolean isComplete() {
+		return ask("select 1 from resilient_session where 1 = 0") != null
+				&& ask("select 1 from resilient_session_lease where 1 = 0") != null;
+	}
+
+	/**
 	 * The numbers that a query finds, or {@code null} if there is no such table.
 	 */
 	private @Nullable List<Integer> ask(String query) {

@@ -22,6 +22,7 @@ import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 import org.springframework.dao.DataAccessException;
 import org.springframework.transaction.TransactionException;
@@ -39,6 +40,18 @@ class PostgresDurableTierTests extends DurableTierTests {
 	PostgresDurableTierTests(PostgresServer server) {
 		super(pool(server), Platform.POSTGRESQL);
 		this.server = server;
+	}
+
+	@Test
+	@Timeout(30)
+	void initializeSchema_ofTablesThatAreThere_waitsForNobodyWhoWrites() throws Exception {
+		try (HikariDataSource pool = copyOfPool();
+				Connection writer = pool.getConnection();
+				Statement statement = writer.createStatement()) {
+			writer.setAutoCommit(false);
+			statement.execute("update resilient_session set version = version");
+			tier().initializeSchema();
+		}
 	}
 
 	@Test
