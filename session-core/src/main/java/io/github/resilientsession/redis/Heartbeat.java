@@ -3,6 +3,7 @@ package io.github.resilientsession.redis;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +44,8 @@ public final class Heartbeat {
 
 	private final ScriptRunner scripts;
 
+	private final Diagnostics diagnostics;
+
 	private final byte[] key;
 
 	private final CopyTrust trust;
@@ -63,9 +66,10 @@ public final class Heartbeat {
 
 	private volatile String refillNote = "";
 
-	Heartbeat(RedisLink link, ScriptRunner scripts, RedisSettings settings, CopyTrust trust) {
+	Heartbeat(RedisLink link, ScriptRunner scripts, Diagnostics diagnostics, RedisSettings settings, CopyTrust trust) {
 		this.link = link;
 		this.scripts = scripts;
+		this.diagnostics = diagnostics;
 		this.key = utf8(settings.namespace() + ":agreed");
 		this.trust = trust;
 	}
@@ -125,29 +129,23 @@ public final class Heartbeat {
 	 * @throws RedisTierException if Redis does not answer
 	 */
 	public String incarnation() {
-		return field(info("server"), "run_id") + "/" + field(info("replication"), "master_replid");
+		return info("server").text("run_id").orElse("unknown") + "/"
+				+ info("replication").text("master_replid").orElse("unknown");
 	}
 
 	/**
-	 * A section of what Redis says of itself; empty if this user may not ask for it,
-	 * which managed services may have it.
+	 * A section of what Redis says of itself; with nothing in it if this user may not ask
+	 * for it, which managed services may have it.
 	 */
-	String info(String section) {
-		try {
-			return this.link.await(this.link.commands().info(section));
+	ServerInfo info(String section) {
+		Optional<ServerInfo> info = this.diagnostics.info(section);
+		if (info.isEmpty() && !this.infoRefused) {
+			this.infoRefused = true;
+			logger.warn("Redis does not allow INFO for this user, so a restart of Redis with older data is only "
+					+ "noticed by a counter, and sessions that Redis lost are not put back before they are used. "
+					+ "Allow it with ACL SETUSER … +info.");
 		}
-		catch (RedisTierException ex) {
-			if (!String.valueOf(ex.getMessage()).contains("NOPERM")) {
-				throw ex;
-			}
-			if (!this.infoRefused) {
-				this.infoRefused = true;
-				logger.warn("Redis does not allow INFO for this user, so a restart of Redis with older data is only "
-						+ "noticed by a counter, and sessions that Redis lost are not put back before they are used. "
-						+ "Allow it with ACL SETUSER … +info.");
-			}
-			return "";
-		}
+		return info.orElse(ServerInfo.NONE);
 	}
 
 	/**
@@ -237,22 +235,6 @@ public final class Heartbeat {
 	public void forgetRefill(String note) {
 		flag(REFILL, note, "");
 		this.refillNote = "";
-	}
-
-	/**
-	 * A number in the answer to INFO; 0 where it has none.
-	 */
-	static double number(String info, String name) {
-		String value = field(info, name);
-		return value.equals("unknown") ? 0 : Double.parseDouble(value);
-	}
-
-	private static String field(String info, String name) {
-		return info.lines()
-			.filter((line) -> line.startsWith(name + ":"))
-			.map((line) -> line.substring(name.length() + 1).trim())
-			.findFirst()
-			.orElse("unknown");
 	}
 
 	private static String text(List<Object> answer, int index) {

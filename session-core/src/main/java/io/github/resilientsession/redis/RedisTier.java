@@ -78,6 +78,8 @@ public final class RedisTier implements AutoCloseable {
 
 	private final ScriptRunner scripts;
 
+	private final Diagnostics diagnostics;
+
 	private final Heartbeat heartbeat;
 
 	private final CopyTrust trust = new CopyTrust();
@@ -112,7 +114,8 @@ public final class RedisTier implements AutoCloseable {
 		this.format = new CopyFormat(codec, ttlPolicy);
 		this.settings = settings;
 		this.scripts = new ScriptRunner(this.link, settings.timeLimit(), clock.node());
-		this.heartbeat = new Heartbeat(this.link, this.scripts, settings, this.trust);
+		this.diagnostics = new Diagnostics(this.link, settings);
+		this.heartbeat = new Heartbeat(this.link, this.scripts, this.diagnostics, settings, this.trust);
 		this.clock = clock;
 		this.listener = listener;
 	}
@@ -131,6 +134,14 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public Heartbeat heartbeat() {
 		return this.heartbeat;
+	}
+
+	/**
+	 * What can be learnt of the server.
+	 * @return the same object at each call
+	 */
+	public Diagnostics diagnostics() {
+		return this.diagnostics;
 	}
 
 	/**
@@ -516,14 +527,17 @@ public final class RedisTier implements AutoCloseable {
 	 */
 	public CopyPage scan(String cursor, int limit) {
 		String prefix = this.settings.keyPrefix();
-		String pattern = prefix.replaceAll("([*?\\[\\]\\\\])", "\\\\$1") + "*";
-		KeyScanCursor<byte[]> page = this.link
-			.await(this.link.commands().scan(ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(limit)));
+		KeyScanCursor<byte[]> page = this.link.await(this.link.commands()
+			.scan(ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern(prefix)).limit(limit)));
 		List<String> ids = page.getKeys()
 			.stream()
 			.map((key) -> new String(key, StandardCharsets.UTF_8).substring(prefix.length()))
 			.toList();
 		return new CopyPage(ids, page.isFinished() ? CopyPage.START : page.getCursor());
+	}
+
+	private static String pattern(String prefix) {
+		return prefix.replaceAll("([*?\\[\\]\\\\])", "\\\\$1") + "*";
 	}
 
 	/**
@@ -534,10 +548,10 @@ public final class RedisTier implements AutoCloseable {
 	 * say
 	 */
 	public long memoryLeft(double headroom) {
-		String info = this.heartbeat.info("memory");
-		double maximum = Heartbeat.number(info, "maxmemory");
-		double limit = (maximum > 0) ? maximum : Heartbeat.number(info, "total_system_memory");
-		return (long) (limit * (1 - headroom) - Heartbeat.number(info, "used_memory"));
+		ServerInfo info = this.heartbeat.info("memory");
+		double maximum = info.number("maxmemory").orElse(0);
+		double limit = (maximum > 0) ? maximum : info.number("total_system_memory").orElse(0);
+		return (long) (limit * (1 - headroom) - info.number("used_memory").orElse(0));
 	}
 
 	/**
@@ -566,10 +580,10 @@ public final class RedisTier implements AutoCloseable {
 		// Until the database says what time it is.
 		this.clock.suppose(this.scripts.learnTime());
 		this.heartbeat.beat();
-		String info = this.heartbeat.info("memory");
-		double maximum = Heartbeat.number(info, "maxmemory");
+		ServerInfo info = this.heartbeat.info("memory");
+		double maximum = info.number("maxmemory").orElse(0);
 		this.keepsCopies = !info.isEmpty()
-				&& (maximum == 0 || Heartbeat.number(info, "used_memory") < ALMOST_FULL * maximum);
+				&& (maximum == 0 || info.number("used_memory").orElse(0) < ALMOST_FULL * maximum);
 	}
 
 	/**

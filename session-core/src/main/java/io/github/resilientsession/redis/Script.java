@@ -28,6 +28,10 @@ enum Script {
 		return this.source.getBytes(StandardCharsets.UTF_8);
 	}
 
+	String text() {
+		return this.source;
+	}
+
 	String sha() {
 		return this.sha;
 	}
