@@ -13,8 +13,14 @@ import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierProber;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.doctor.CriticalFindingsException;
+import io.github.resilientsession.doctor.DoctorSettings;
+import io.github.resilientsession.doctor.Finding;
+import io.github.resilientsession.doctor.RedisDoctor;
+import io.github.resilientsession.doctor.Report;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.SchemaVersionException;
+import io.github.resilientsession.flow.BatchLoader;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.reconcile.BackgroundThread;
@@ -25,12 +31,15 @@ import io.github.resilientsession.reconcile.Reconciler;
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
 import io.github.resilientsession.reconcile.TouchFlusher;
+import io.github.resilientsession.reconcile.TtlAudit;
+import io.github.resilientsession.reconcile.TtlAuditSettings;
 import io.github.resilientsession.reconcile.UnpersistedReconciler;
 import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import io.micrometer.observation.ObservationRegistry;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,6 +63,8 @@ public final class ResilientSessions implements AutoCloseable {
 	private static final int FLUSHES = 60;
 
 	private static final Duration MAX_EXPIRY_STOP = Duration.ofSeconds(2);
+
+	private static final Duration MAX_EXAMINATIONS_STOP = Duration.ofSeconds(1);
 
 	private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -87,6 +98,16 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private final Resync resync;
 
+	private final TouchFlusher touches;
+
+	private final RedisDoctor doctor;
+
+	private final DoctorSettings doctorSettings;
+
+	private final BackgroundThread examinations;
+
+	private final TtlAudit ttlAudit;
+
 	private final BackgroundThread expiry;
 
 	private final AtomicBoolean closed = new AtomicBoolean();
@@ -94,6 +115,8 @@ public final class ResilientSessions implements AutoCloseable {
 	private boolean prepared;
 
 	private volatile boolean started;
+
+	private volatile long pendingWrites;
 
 	private volatile @Nullable SchemaVersionException mismatch;
 
@@ -107,9 +130,11 @@ public final class ResilientSessions implements AutoCloseable {
 	 * anything else is, for example to create its tables; tried again while it throws
 	 * @param clock the time
 	 * @param listener is told what the stores do
+	 * @param observations is told of each call of a store that a request waits for
 	 */
 	public ResilientSessions(RedisTier redis, DurableTier durable, AttributeCodec codec, Settings settings,
-			Runnable prepareDurable, ClusterClock clock, SessionStoreListener listener) {
+			Runnable prepareDurable, ClusterClock clock, SessionStoreListener listener,
+			ObservationRegistry observations) {
 		this.redis = redis;
 		this.durable = durable;
 		this.prepareDurable = prepareDurable;
@@ -119,11 +144,11 @@ public final class ResilientSessions implements AutoCloseable {
 		this.redisCircuit = new TierCircuit("redis", settings.redisCircuit(), ResilientSessions::isAnswer, listener);
 		this.durableCircuit = new TierCircuit("durable", settings.durableCircuit(), DurableTier::isAnswer, listener);
 		this.durableCircuit.openUntilProbed();
-		TouchFlusher touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable());
+		this.touches = new TouchFlusher(durable, this.durableCircuit, settings.flow().durable(), listener);
 		RebuildCheck rebuilds = new RebuildCheck(redis, this.redisCircuit, durable, this.durableCircuit,
 				redis.lateness());
-		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(), touches,
-				rebuilds, ResilientSessions::newToken, clock, listener);
+		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(),
+				this.touches, rebuilds, ResilientSessions::newToken, clock, listener, observations);
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, this.flow.convergence(),
 				this.flow.endedCopies(), listener);
 		this.redisProber = new TierProber("resilient-session-probe-redis", this.redisCircuit, redis::probe,
@@ -134,7 +159,7 @@ public final class ResilientSessions implements AutoCloseable {
 		redis.trust().whenSuspected(this.redisProber::wake);
 		Expiry expiry = new Expiry(durable, this.durableCircuit, this::remainingLives, this::mayExpire,
 				this::publishExpired, newToken(), clock.node());
-		this.reconciler = new Reconciler(touches, new UnpersistedReconciler(this.flow.writePath()),
+		this.reconciler = new Reconciler(this.touches, new UnpersistedReconciler(this.flow.writePath()),
 				() -> settleIfDue(pending), rebuilds, this.redisCircuit, this.durableCircuit,
 				settings.reconcileInterval());
 		// The application's listeners may take their time, which nothing else has to wait
@@ -143,6 +168,13 @@ public final class ResilientSessions implements AutoCloseable {
 				expiry::run);
 		this.resync = new Resync(redis, this.redisCircuit, durable, this.durableCircuit, this.flow, rebuilds,
 				settings.resync(), newToken(), this.redisProber::wake, clock);
+		this.doctorSettings = settings.doctor();
+		this.doctor = new RedisDoctor(redis.diagnostics(), settings.doctor(),
+				() -> !redis.heartbeat().refillNote().isEmpty(), clock.node());
+		this.examinations = new BackgroundThread("resilient-session-doctor", "Examining Redis",
+				settings.doctor().interval(), this::examine);
+		this.ttlAudit = new TtlAudit(redis, this.redisCircuit, durable, this.durableCircuit, settings.ttlAudit(),
+				newToken(), clock.node(), listener);
 		this.repository = new ResilientSessionRepository(this.flow.readPath(), this.flow.writePath(),
 				(name) -> this.durableCircuit.call(() -> durable.findByPrincipalName(name)), codec,
 				settings.repository(), clock, listener);
@@ -204,11 +236,86 @@ public final class ResilientSessions implements AutoCloseable {
 	}
 
 	/**
+	 * Let Redis be compared with the durable store, and what is missing be put back, as
+	 * after it has lost data. Begins soon, while both stores are there; another node may
+	 * have to end its own first.
+	 * @throws IllegalStateException in shadow mode, in which Redis is the truth
+	 */
+	public void requestResync() {
+		if (this.mode == Mode.SHADOW) {
+			throw new IllegalStateException("There is no resync in shadow mode: Redis is the truth");
+		}
+		this.resync.request();
+	}
+
+	/**
+	 * How far the search for sessions without a TTL is.
+	 * @return the progress of the audit that this node does, or has done last
+	 */
+	public TtlAudit.Progress ttlAuditProgress() {
+		return this.ttlAudit.progress();
+	}
+
+	/**
+	 * Let Redis be searched for sessions without a TTL, as it is from time to time
+	 * anyway. Begins soon, while both stores are there; another node may have to end its
+	 * own first.
+	 * @param dryRun whether they are only counted, and not given one
+	 */
+	public void requestTtlAudit(boolean dryRun) {
+		this.ttlAudit.request(dryRun);
+	}
+
+	/**
+	 * What the doctor has found in Redis.
+	 * @return the last report
+	 */
+	public Report doctorReport() {
+		return this.doctor.report();
+	}
+
+	/**
+	 * Whether this node takes what Redis answers as it is.
+	 * @return {@code false} while each copy is checked, since Redis may have older data;
+	 * always {@code true} in shadow mode, in which Redis is the truth
+	 */
+	public boolean trustsRedis() {
+		return this.mode == Mode.SHADOW || !this.redis.trust().state().suspect();
+	}
+
+	/**
+	 * How many committed writes Redis has missed and not been told of since, in the whole
+	 * cluster.
+	 * @return the number as of the last examination, at most 100,000
+	 */
+	public long pendingWrites() {
+		return this.pendingWrites;
+	}
+
+	/**
+	 * How many touches of this node wait to be written to the durable store.
+	 * @return the number
+	 */
+	public int touchesWaiting() {
+		return this.touches.waiting();
+	}
+
+	/**
+	 * What loads sessions that Redis does not give.
+	 * @return the loader, for metrics
+	 */
+	public BatchLoader loader() {
+		return this.flow.loader();
+	}
+
+	/**
 	 * Connect and start the background work. Returns after ten seconds at the latest,
 	 * whether the tiers answer or not; at once where they answer or refuse.
 	 * @throws SchemaVersionException if the durable store answers, and its tables are
 	 * older or newer than this library needs. If it answers later than that, it stays cut
 	 * off.
+	 * @throws CriticalFindingsException if Redis answers, is not fit for sessions, and
+	 * the settings say that this is not to be
 	 */
 	public void start() {
 		this.durableProber.start(FIRST_PROBE);
@@ -218,10 +325,53 @@ public final class ResilientSessions implements AutoCloseable {
 			throw found;
 		}
 		this.redisProber.start(FIRST_PROBE);
+		examineFirst();
 		this.reconciler.start();
 		this.expiry.start();
+		this.examinations.start();
+		this.ttlAudit.start();
 		if (this.mode == Mode.ACTIVE) {
 			this.resync.start();
+		}
+	}
+
+	private void examineFirst() {
+		try {
+			examine();
+		}
+		catch (RuntimeException ex) {
+			logger.debug("Redis could not be examined at the start", ex);
+		}
+		List<Finding> critical = this.doctor.report().critical();
+		if (this.doctorSettings.onCritical() == DoctorSettings.OnCritical.FAIL && !critical.isEmpty()) {
+			throw new CriticalFindingsException(critical);
+		}
+	}
+
+	private void examine() {
+		try {
+			if (this.doctorSettings.enabled() && !this.redisCircuit.isOpen()) {
+				this.doctor.examine();
+			}
+		}
+		finally {
+			countPending();
+		}
+	}
+
+	/**
+	 * Not through the circuit: that a number to be shown takes long is no reason to cut
+	 * the durable store off.
+	 */
+	private void countPending() {
+		if (this.durableCircuit.isOpen()) {
+			return;
+		}
+		try {
+			this.pendingWrites = this.durable.countPending();
+		}
+		catch (RuntimeException ex) {
+			logger.debug("Pending writes could not be counted", ex);
 		}
 	}
 
@@ -310,6 +460,8 @@ public final class ResilientSessions implements AutoCloseable {
 			return;
 		}
 		this.resync.close();
+		this.ttlAudit.close();
+		this.examinations.stop(MAX_EXAMINATIONS_STOP);
 		this.expiry.stop(MAX_EXPIRY_STOP);
 		this.reconciler.close();
 		this.redisProber.close();
@@ -329,10 +481,12 @@ public final class ResilientSessions implements AutoCloseable {
 	 * @param resync how Redis is brought to agree with the durable store
 	 * @param reconcileInterval how often touches are flushed and pending writes settled
 	 * @param expiryInterval how often expired sessions are looked for
+	 * @param doctor from where on something about Redis is a finding
+	 * @param ttlAudit how sessions without a TTL are looked for
 	 */
 	public record Settings(SessionFlow.Settings flow, RepositorySettings repository, CircuitSettings redisCircuit,
-			CircuitSettings durableCircuit, ResyncSettings resync, Duration reconcileInterval,
-			Duration expiryInterval) {
+			CircuitSettings durableCircuit, ResyncSettings resync, Duration reconcileInterval, Duration expiryInterval,
+			DoctorSettings doctor, TtlAuditSettings ttlAudit) {
 
 	}
 

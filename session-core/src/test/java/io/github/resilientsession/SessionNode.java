@@ -1,6 +1,5 @@
 package io.github.resilientsession;
 
-import java.lang.reflect.Proxy;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -17,6 +16,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.github.resilientsession.circuit.CircuitSettings;
 import io.github.resilientsession.codec.AttributeCodec;
+import io.github.resilientsession.doctor.DoctorSettings;
 import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Platform;
@@ -27,6 +27,7 @@ import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.ResyncSettings;
+import io.github.resilientsession.reconcile.TtlAuditSettings;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.RedisConnections;
@@ -35,6 +36,7 @@ import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
 import io.lettuce.core.resource.ClientResources;
+import io.micrometer.observation.ObservationRegistry;
 
 import org.springframework.data.redis.connection.RedisStandaloneConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
@@ -59,6 +61,13 @@ public final class SessionNode implements AutoCloseable {
 	public static final Duration LOAD_TIME_LIMIT = Duration.ofSeconds(5);
 
 	public static final Duration RECONCILE_INTERVAL = Duration.ofMillis(200);
+
+	/**
+	 * Most tests count what Redis is asked.
+	 */
+	private static final DoctorSettings NO_DOCTOR = new DoctorSettings(false, Duration.ofSeconds(10),
+			DoctorSettings.OnCritical.WARN, null, 0.8, 0.95, 1.5, Duration.ofSeconds(60), Duration.ofHours(2),
+			Duration.ofMillis(50));
 
 	private static final CircuitSettings CIRCUIT = new CircuitSettings(20, 5, 50, Duration.ofMillis(100));
 
@@ -109,9 +118,10 @@ public final class SessionNode implements AutoCloseable {
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, options.resync, options.reconcileInterval, Duration.ofMillis(500));
+				CIRCUIT, CIRCUIT, options.resync, options.reconcileInterval, Duration.ofMillis(500), options.doctor,
+				options.ttlAudit);
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
-				listener);
+				listener, options.observations);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
 	}
@@ -145,6 +155,13 @@ public final class SessionNode implements AutoCloseable {
 	 */
 	public boolean trustsRedis() {
 		return !this.redisIsCutOff() && !this.redis.trust().state().suspect();
+	}
+
+	/**
+	 * All that an application can ask of it.
+	 */
+	public ResilientSessions sessions() {
+		return this.sessions;
 	}
 
 	/**
@@ -232,6 +249,12 @@ public final class SessionNode implements AutoCloseable {
 
 		private int loadQueue = 10_000;
 
+		private DoctorSettings doctor = NO_DOCTOR;
+
+		private TtlAuditSettings ttlAudit = new TtlAuditSettings(false, Duration.ofHours(1), 100_000, false);
+
+		private ObservationRegistry observations = ObservationRegistry.NOOP;
+
 		private RedisSerializer<Object> serializer = RedisSerializer.java();
 
 		private UnaryOperator<DataSource> dataSource = UnaryOperator.identity();
@@ -241,18 +264,9 @@ public final class SessionNode implements AutoCloseable {
 		private List<SessionStoreListener> listeners = new ArrayList<>();
 
 		private SessionStoreListener tellAll(SessionStoreListener first) {
-			if (this.listeners.isEmpty()) {
-				return first;
-			}
 			List<SessionStoreListener> all = new ArrayList<>(this.listeners);
 			all.add(first);
-			return (SessionStoreListener) Proxy.newProxyInstance(getClass().getClassLoader(),
-					new Class<?>[] { SessionStoreListener.class }, (proxy, method, arguments) -> {
-						for (SessionStoreListener each : all) {
-							method.invoke(each, arguments);
-						}
-						return null;
-					});
+			return SessionStoreListeners.of(all);
 		}
 
 		private Options(String redisHost, int redisPort, String jdbcUrl) {
@@ -373,6 +387,24 @@ public final class SessionNode implements AutoCloseable {
 		 */
 		public Options redisConnections(UnaryOperator<LettuceConnectionFactory> redisConnections) {
 			this.redisConnections = redisConnections;
+			return this;
+		}
+
+		/**
+		 * Somebody who looks at the Redis server.
+		 */
+		public Options doctor(DoctorSettings doctor) {
+			this.doctor = doctor;
+			return this;
+		}
+
+		public Options ttlAudit(TtlAuditSettings ttlAudit) {
+			this.ttlAudit = ttlAudit;
+			return this;
+		}
+
+		public Options observations(ObservationRegistry observations) {
+			this.observations = observations;
 			return this;
 		}
 
@@ -498,6 +530,31 @@ public final class SessionNode implements AutoCloseable {
 		@Override
 		public void onTtlClamped() {
 			count("ttlClamped");
+		}
+
+		@Override
+		public void onUnanswered() {
+			count("unanswered");
+		}
+
+		@Override
+		public void onFalseLogoutAvoided() {
+			count("falseLogoutAvoided");
+		}
+
+		@Override
+		public void onTtlMissing(boolean repaired) {
+			count("ttlMissing");
+		}
+
+		@Override
+		public void onTombstone() {
+			count("tombstone");
+		}
+
+		@Override
+		public void onTouchesFlushed(int count) {
+			count("touchesFlushed");
 		}
 
 	}

@@ -71,7 +71,7 @@ public final class TierCircuit {
 		this.tier = tier;
 		this.answered = answered;
 		this.listener = listener;
-		this.breaker = CircuitBreaker.of(tier,
+		this.breaker = CircuitBreaker.of("resilient-session-" + tier,
 				CircuitBreakerConfig.custom()
 					.slidingWindow(settings.slidingWindowSize(), settings.minimumCalls(), SlidingWindowType.COUNT_BASED)
 					.failureRateThreshold(settings.failureRateThreshold())
@@ -265,6 +265,14 @@ public final class TierCircuit {
 			logger.info("The {} tier is back: its circuit breaker has closed.", this.tier);
 		}
 		return true;
+	}
+
+	/**
+	 * How long the circuit has been open or closed as it is now.
+	 * @return the time since it opened or closed last
+	 */
+	public Duration unchangedFor() {
+		return Duration.ofNanos(System.nanoTime() - (isOpen() ? this.openedAt : this.closedAt));
 	}
 
 	/**

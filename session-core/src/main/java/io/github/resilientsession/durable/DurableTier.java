@@ -470,6 +470,14 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
+	 * How many writes Redis has missed and not been told of since.
+	 * @return the number, at most 100,000
+	 */
+	public long countPending() {
+		return this.unit.inTransaction(SessionRowRepository::countPending);
+	}
+
+	/**
 	 * Note that Redis has been told.
 	 * @param told what Redis was told, in the order of the ids
 	 * @return the ids of those that still are of that version, and so are settled

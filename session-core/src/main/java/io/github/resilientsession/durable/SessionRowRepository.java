@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.data.domain.Limit;
 import org.springframework.data.jpa.repository.Modifying;
+import org.springframework.data.jpa.repository.NativeQuery;
 import org.springframework.data.jpa.repository.Query;
 import org.springframework.data.repository.Repository;
 import org.springframework.data.repository.query.Param;
@@ -20,6 +21,12 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 
 	@Query("select row from SessionRow row where row.redisPending = true and row.id > :after order by row.id")
 	List<SessionRow> findPendingAfter(@Param("after") String after, Limit limit);
+
+	/**
+	 * No more than a number that takes little time.
+	 */
+	@NativeQuery("select count(*) from (select 1 as one from resilient_session where redis_pending limit 100000) pending")
+	long countPending();
 
 	@Modifying
 	@Query("update SessionRow row set row.redisPending = true where row.id = :id")

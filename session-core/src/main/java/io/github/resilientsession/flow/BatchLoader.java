@@ -159,6 +159,22 @@ public final class BatchLoader implements AutoCloseable {
 		this.loads.invalidate(id);
 	}
 
+	/**
+	 * How many sessions wait to be loaded.
+	 * @return the number, for metrics
+	 */
+	public int waiting() {
+		return this.queue.size();
+	}
+
+	/**
+	 * What bounds the queries for missed sessions.
+	 * @return the Resilience4j bulkhead, for metrics
+	 */
+	public Bulkhead bulkhead() {
+		return this.bulkhead;
+	}
+
 	private boolean isIdle() {
 		Bulkhead.Metrics metrics = this.bulkhead.getMetrics();
 		return metrics.getAvailableConcurrentCalls() == metrics.getMaxAllowedConcurrentCalls();

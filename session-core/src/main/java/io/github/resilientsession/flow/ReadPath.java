@@ -46,12 +46,14 @@ public final class ReadPath {
 
 	private final SessionStoreListener listener;
 
+	private final StoreCalls calls;
+
 	private final VerifiedCopies verified = new VerifiedCopies();
 
 	private final Semaphore rebuilds = new Semaphore(MAX_REBUILDS_IN_FLIGHT);
 
 	ReadPath(RedisTier redis, TierCircuit redisCircuit, BatchLoader loader, Convergence convergence, RebuildWatch watch,
-			OutageWrites outage, Mode mode, Clock clock, SessionStoreListener listener) {
+			OutageWrites outage, Mode mode, Clock clock, SessionStoreListener listener, StoreCalls calls) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.loader = loader;
@@ -61,6 +63,7 @@ public final class ReadPath {
 		this.mode = mode;
 		this.clock = clock;
 		this.listener = listener;
+		this.calls = calls;
 		loader.onFound(this::found);
 	}
 
@@ -76,6 +79,7 @@ public final class ReadPath {
 		Lookup copy = askRedis(id);
 		if (copy instanceof Lookup.Ended) {
 			// Once ended, always ended: a tombstone is true however old it is.
+			this.listener.onUnknown();
 			return copy;
 		}
 		if (copy instanceof Lookup.Hit hit && !hit.session().isExpiredAt(this.clock.instant())) {
@@ -83,13 +87,14 @@ public final class ReadPath {
 				this.listener.onRedisHit();
 				return copy;
 			}
-			return compare(hit.session(), this.loader.load(id, began, BatchLoader.NO_MISS));
+			return compared(hit.session(), load(id, began, BatchLoader.NO_MISS));
 		}
 		if (copy instanceof Lookup.Unavailable) {
 			this.listener.onRedisUnavailable();
 			return onlyRedisKnows(id) ? unavailable() : findInStore(id, copy, began, BatchLoader.NO_MISS);
 		}
 		if (this.mode == Mode.SHADOW) {
+			this.listener.onUnknown();
 			return new Lookup.Miss();
 		}
 		return findInStore(id, copy, began, this.redis.keepsCopies() ? before.epoch() : BatchLoader.NO_MISS);
@@ -109,20 +114,28 @@ public final class ReadPath {
 	}
 
 	private Lookup findInStore(String id, Lookup copy, long began, long missEpoch) {
-		Lookup row = this.loader.load(id, began, missEpoch);
-		if (row instanceof Lookup.Expired) {
-			return new Lookup.Miss();
+		Lookup row = load(id, began, missEpoch);
+		if (row instanceof Lookup.Miss && copy instanceof Lookup.Unavailable && this.outage.isLikely()) {
+			return unavailable();
 		}
-		if (row instanceof Lookup.Hit && copy instanceof Lookup.Miss) {
-			this.listener.onLostByRedis();
-		}
-		else if (row instanceof Lookup.Miss) {
-			if (copy instanceof Lookup.Unavailable && this.outage.isLikely()) {
-				return unavailable();
+		tell(row, copy instanceof Lookup.Unavailable);
+		return (row instanceof Lookup.Expired) ? new Lookup.Miss() : row;
+	}
+
+	/**
+	 * Every read that Redis does not answer with the session has one cause.
+	 * @param told whether it has been told already
+	 */
+	private void tell(Lookup row, boolean told) {
+		if (row instanceof Lookup.Hit) {
+			this.listener.onFalseLogoutAvoided();
+			if (!told) {
+				this.listener.onLostByRedis();
 			}
-			this.listener.onUnknown();
 		}
-		return row;
+		else if (!told) {
+			tellOfNone(row);
+		}
 	}
 
 	/**
@@ -138,12 +151,31 @@ public final class ReadPath {
 		return !before.suspect() || this.verified.contains(copy, before.epoch());
 	}
 
+	private Lookup compared(SessionRecord copy, Lookup row) {
+		Lookup found = compare(copy, row);
+		if (found instanceof Lookup.Hit) {
+			this.listener.onRedisHit();
+		}
+		else {
+			tellOfNone(found);
+		}
+		return found;
+	}
+
+	private void tellOfNone(Lookup found) {
+		if (found instanceof Lookup.Unavailable) {
+			this.listener.onUnanswered();
+		}
+		else {
+			this.listener.onUnknown();
+		}
+	}
+
 	/**
 	 * Compare a copy that may be old with its row.
 	 */
 	private Lookup compare(SessionRecord copy, Lookup row) {
 		if (row instanceof Lookup.Hit hit) {
-			this.listener.onRedisHit();
 			return (copy.version() >= hit.session().version()) ? new Lookup.Hit(copy)
 					: converged(copy, hit.session().accessedAt(copy.lastAccessedTime()));
 		}
@@ -216,9 +248,13 @@ public final class ReadPath {
 		}
 	}
 
+	private Lookup load(String id, long began, long missEpoch) {
+		return this.calls.observe(StoreCall.LOAD, () -> this.loader.load(id, began, missEpoch));
+	}
+
 	private Lookup askRedis(String id) {
 		try {
-			return this.redisCircuit.call(() -> this.redis.find(id));
+			return this.calls.observe(StoreCall.FIND, () -> this.redisCircuit.call(() -> this.redis.find(id)));
 		}
 		catch (RuntimeException ex) {
 			return new Lookup.Unavailable(ex);

@@ -11,6 +11,7 @@ import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
+import io.micrometer.observation.ObservationRegistry;
 
 /**
  * The paths between the two tiers, put together.
@@ -46,10 +47,12 @@ public final class SessionFlow implements AutoCloseable {
 	 * @param tokens gives texts that were never used before, without spaces
 	 * @param clock the time
 	 * @param listener is told what the paths do
+	 * @param observations is told of each call of a store that a request waits for
 	 */
 	public SessionFlow(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
 			Settings settings, Consumer<SessionRecord> touched, RebuildWatch watch, Supplier<String> tokens,
-			ClusterClock clock, SessionStoreListener listener) {
+			ClusterClock clock, SessionStoreListener listener, ObservationRegistry observations) {
+		StoreCalls calls = new StoreCalls(observations);
 		this.loader = new BatchLoader(durable, durableCircuit, () -> redis.trust().state().epoch(),
 				() -> !redisCircuit.isOpenFor(STALL), settings.load(), listener);
 		Commits commits = new Commits(durable, durableCircuit, (id) -> redisCircuit.reach(() -> redis.find(id)),
@@ -59,9 +62,17 @@ public final class SessionFlow implements AutoCloseable {
 				tokens, listener);
 		this.endedCopies = new EndedCopies(redis, commits, this.convergence, outage);
 		this.readPath = new ReadPath(redis, redisCircuit, this.loader, this.convergence, watch, outage, settings.mode(),
-				clock, listener);
+				clock, listener, calls);
 		this.writePath = new WritePath(redis, redisCircuit, durable, durableCircuit, commits, this.convergence,
-				this.endedCopies, outage, this.loader, settings.mode(), touched, listener);
+				this.endedCopies, outage, this.loader, settings.mode(), touched, listener, calls);
+	}
+
+	/**
+	 * What loads sessions that Redis does not give.
+	 * @return the same object at each call
+	 */
+	public BatchLoader loader() {
+		return this.loader;
 	}
 
 	/**

@@ -63,11 +63,13 @@ public final class WritePath {
 
 	private final SessionStoreListener listener;
 
+	private final StoreCalls calls;
+
 	private final MissedWrites missed = new MissedWrites();
 
 	WritePath(RedisTier redis, TierCircuit redisCircuit, DurableTier durable, TierCircuit durableCircuit,
 			Commits commits, Convergence convergence, EndedCopies endedCopies, OutageWrites outage, BatchLoader loader,
-			Mode mode, Consumer<SessionRecord> touched, SessionStoreListener listener) {
+			Mode mode, Consumer<SessionRecord> touched, SessionStoreListener listener, StoreCalls calls) {
 		this.redis = redis;
 		this.redisCircuit = redisCircuit;
 		this.durable = durable;
@@ -80,6 +82,7 @@ public final class WritePath {
 		this.mode = mode;
 		this.touched = touched;
 		this.listener = listener;
+		this.calls = calls;
 	}
 
 	/**
@@ -93,7 +96,7 @@ public final class WritePath {
 		Early early = new Early(base, change, cutOff);
 		Commit commit;
 		try {
-			commit = this.commits.commit(base, change, cutOff, early);
+			commit = this.calls.observe(StoreCall.COMMIT, () -> this.commits.commit(base, change, cutOff, early));
 		}
 		catch (CopyUnknownException ex) {
 			return new WriteOutcome.Unavailable(ex);
@@ -165,7 +168,8 @@ public final class WritePath {
 		SessionRecord next = base.accessedAt(change.lastAccessedTime());
 		this.touched.accept(next);
 		try {
-			this.redisCircuit.call(() -> this.redis.touch(base, next.lastAccessedTime()));
+			this.calls.observe(StoreCall.TOUCH,
+					() -> this.redisCircuit.call(() -> this.redis.touch(base, next.lastAccessedTime())));
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Touch of session {} did not reach Redis", SessionHash.of(base.id()), ex);
@@ -185,7 +189,8 @@ public final class WritePath {
 		boolean cutOff = !this.redisCircuit.takesWrites();
 		OptionalLong ended;
 		try {
-			ended = this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep));
+			ended = this.calls.observe(StoreCall.END,
+					() -> this.durableCircuit.call(() -> this.durable.end(id, cutOff, keep)));
 		}
 		catch (TierUnavailableException ex) {
 			return this.outage.end(id, ex) ? OptionalLong.of(1) : OptionalLong.empty();
@@ -302,7 +307,10 @@ public final class WritePath {
 			}
 		}
 		try {
-			this.redisCircuit.write(call);
+			this.calls.observe(StoreCall.TELL, () -> {
+				this.redisCircuit.write(call);
+				return true;
+			});
 		}
 		catch (TierUnavailableException ex) {
 			this.missed.add(write);

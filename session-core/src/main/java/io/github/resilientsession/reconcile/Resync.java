@@ -138,6 +138,8 @@ public final class Resync implements AutoCloseable {
 	 */
 	private volatile boolean leased;
 
+	private volatile boolean requested;
+
 	private volatile Progress progress = Progress.NONE;
 
 	/**
@@ -172,6 +174,14 @@ public final class Resync implements AutoCloseable {
 	}
 
 	/**
+	 * Compare Redis with the durable store soon, and put back what is missing, though
+	 * nothing says that it has lost anything.
+	 */
+	public void request() {
+		this.requested = true;
+	}
+
+	/**
 	 * How far the resync is that this node does, or has done last.
 	 * @return the progress
 	 */
@@ -183,7 +193,8 @@ public final class Resync implements AutoCloseable {
 		if (this.redisCircuit.isOpen() || this.durableCircuit.isOpen()) {
 			return;
 		}
-		boolean lost = !this.redis.heartbeat().agreed();
+		boolean wanted = this.requested;
+		boolean lost = wanted || !this.redis.heartbeat().agreed();
 		String note = this.redis.heartbeat().unpersistedNote();
 		boolean noted = !note.isEmpty() && hasPassed(this.noteInterval, this.lastNoteRun);
 		boolean interrupted = !this.redis.heartbeat().refillNote().isEmpty()
@@ -204,6 +215,7 @@ public final class Resync implements AutoCloseable {
 		try {
 			if (lost || noted) {
 				compare(left, note, sure, lost);
+				this.requested = this.requested && !wanted;
 			}
 			if (this.redis.heartbeat().agreed() && !this.redis.heartbeat().refillNote().isEmpty()) {
 				refill(this.redis.heartbeat().refillNote(), left);

@@ -16,6 +16,7 @@ import io.github.resilientsession.durable.DurableSettings;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.Touch;
 import io.github.resilientsession.record.SessionRecord;
+import io.github.resilientsession.record.SessionStoreListener;
 
 /**
  * Gathers touches and writes them to the durable store in batches. A session is written
@@ -45,14 +46,18 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 
 	private final DurableSettings settings;
 
+	private final SessionStoreListener listener;
+
 	private final ConcurrentHashMap<String, Waiting> waiting = new ConcurrentHashMap<>();
 
 	private final Cache<String, Instant> flushed;
 
-	public TouchFlusher(DurableTier durable, TierCircuit durableCircuit, DurableSettings settings) {
+	public TouchFlusher(DurableTier durable, TierCircuit durableCircuit, DurableSettings settings,
+			SessionStoreListener listener) {
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.settings = settings;
+		this.listener = listener;
 		this.flushed = Caffeine.newBuilder()
 			.maximumSize(CAPACITY)
 			.expireAfterWrite(settings.touchGrace().plusSeconds(1))
@@ -73,6 +78,14 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 	}
 
 	/**
+	 * How many touches wait to be written.
+	 * @return the number, for metrics
+	 */
+	public int waiting() {
+		return this.waiting.size();
+	}
+
+	/**
 	 * Write what waits.
 	 * @param deadline the {@link System#nanoTime()} at which to stop
 	 * @throws TierUnavailableException if the durable store failed; what was not written
@@ -84,6 +97,7 @@ public final class TouchFlusher implements Consumer<SessionRecord> {
 			List<Waiting> batch = all.subList(from, Math.min(from + BATCH, all.size()));
 			Set<String> written = this.durableCircuit
 				.call(() -> this.durable.touch(batch.stream().map(Waiting::touch).toList()));
+			this.listener.onTouchesFlushed(written.size());
 			for (Waiting one : batch) {
 				String id = one.touch().id();
 				if (written.contains(id) || one.attempts() == MAX_ATTEMPTS) {

@@ -29,15 +29,30 @@ public interface SessionStoreListener {
 	}
 
 	/**
-	 * Redis did not answer, and the durable store was asked instead.
+	 * Redis did not answer a read, and the durable store was asked instead.
 	 */
 	default void onRedisUnavailable() {
 	}
 
 	/**
-	 * The durable store was asked, and said that there is no such session.
+	 * The durable store had a live session that Redis did not give: without it, that user
+	 * would have been logged out, or got an error.
+	 */
+	default void onFalseLogoutAvoided() {
+	}
+
+	/**
+	 * A read found no session, and Redis was there to be asked: it was never there, has
+	 * expired or has ended.
 	 */
 	default void onUnknown() {
+	}
+
+	/**
+	 * Redis did not give the session, or one that may be old, and the durable store could
+	 * not say: a 503.
+	 */
+	default void onUnanswered() {
 	}
 
 	/**
@@ -115,6 +130,26 @@ public interface SessionStoreListener {
 	 * A session asked for a max inactive interval outside the allowed range.
 	 */
 	default void onTtlClamped() {
+	}
+
+	/**
+	 * A session in Redis had no TTL.
+	 * @param repaired whether it has been given one
+	 */
+	default void onTtlMissing(boolean repaired) {
+	}
+
+	/**
+	 * A tombstone was sent to Redis: a session has ended.
+	 */
+	default void onTombstone() {
+	}
+
+	/**
+	 * Touches were written to the durable store in one batch.
+	 * @param count how many
+	 */
+	default void onTouchesFlushed(int count) {
 	}
 
 	/**

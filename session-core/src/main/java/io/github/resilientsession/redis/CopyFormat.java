@@ -73,6 +73,13 @@ final class CopyFormat {
 		}
 	}
 
+	/**
+	 * The longest that any copy may live without being used.
+	 */
+	Duration maxLife() {
+		return this.ttlPolicy.max();
+	}
+
 	List<byte[]> fieldsOf(SessionRecord session) {
 		List<byte[]> fields = new ArrayList<>(8 + 2 * session.attributes().size());
 		add(fields, CREATION_TIME, time(session.creationTime()));

@@ -440,6 +440,7 @@ public final class RedisTier implements AutoCloseable {
 	private CopyOutcome endUnpersisted(String condition, String id, @Nullable SessionRecord expected,
 			@Nullable String movedTo, Duration keep) {
 		long version = (expected != null) ? expected.version() + 1 : 1;
+		this.listener.onTombstone();
 		return run(Script.PUT, id, putArguments(condition, expected, ScriptRunner.ascii(keep.toMillis()),
 				this.format.unpersistedTombstone(version, movedTo)));
 	}
@@ -541,6 +542,53 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	/**
+	 * The keys of sessions that have no TTL, page by page with one round trip each.
+	 * @param cursor from the page before, or {@link CopyPage#START}
+	 * @param limit how many keys to look at
+	 * @return the page, which may be empty without being the last
+	 */
+	public ImmortalPage immortal(String cursor, int limit) {
+		String prefix = this.settings.keyPrefix();
+		List<Object> answer = this.scripts.run(Script.IMMORTAL, utf8(prefix),
+				List.of(utf8(cursor), utf8(pattern(prefix)), ScriptRunner.ascii(limit)));
+		ScriptRunner.status(answer);
+		List<String> ids = answer.stream()
+			.skip(3)
+			.map((key) -> new String((byte[]) key, StandardCharsets.UTF_8).substring(prefix.length()))
+			.toList();
+		return new ImmortalPage(((Long) answer.get(2)).intValue(), ids,
+				new String(ScriptRunner.bytes(answer, 1), StandardCharsets.UTF_8));
+	}
+
+	/**
+	 * Give a key a TTL that has none: what is left of the session's life, or the longest
+	 * that is allowed if the key is no session. It is left as it is otherwise.
+	 * @param id the session's id
+	 * @return whether it had none
+	 */
+	public boolean limit(String id) {
+		return run(Script.LIMIT, id, List.of(remaining(id))).status() == Status.DONE;
+	}
+
+	private byte[] remaining(String id) {
+		try {
+			Map<byte[], byte[]> fields = this.link.await(this.link.commands().hgetall(key(id)));
+			if (!fields.isEmpty() && this.format.read(id, fields) instanceof Lookup.Hit hit) {
+				return ttl(hit.session());
+			}
+		}
+		catch (CopyFormat.UnreadableCopyException ex) {
+			logger.debug("The key of session {} is no copy", SessionHash.of(id), ex);
+		}
+		catch (RedisTierException ex) {
+			if (ex.kind() != RedisTierException.Kind.WRONG_TYPE) {
+				throw ex;
+			}
+		}
+		return ScriptRunner.ascii(this.format.maxLife().toMillis());
+	}
+
+	/**
 	 * How much memory Redis may still use.
 	 * @param headroom the part that has to stay free, from 0 to 1, of {@code maxmemory},
 	 * or of the machine's memory where that is not set
@@ -615,6 +663,7 @@ public final class RedisTier implements AutoCloseable {
 	}
 
 	private List<byte[]> tombstone(String condition, @Nullable SessionRecord expected, long version) {
+		this.listener.onTombstone();
 		return putArguments(condition, expected, ScriptRunner.ascii(TOMBSTONE_TTL.toMillis()),
 				this.format.tombstone(version));
 	}

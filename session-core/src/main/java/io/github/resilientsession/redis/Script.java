@@ -13,7 +13,7 @@ import io.lettuce.core.codec.Base16;
  */
 enum Script {
 
-	TOUCH, APPLY, PUT, DISCARD, BEAT, AGREE, FLAG;
+	TOUCH, APPLY, PUT, DISCARD, BEAT, AGREE, FLAG, IMMORTAL, LIMIT;
 
 	private final String source;
 

@@ -5,6 +5,7 @@ import java.time.Clock;
 import io.github.resilientsession.RepositorySettings;
 import io.github.resilientsession.ResilientSessionRepository;
 import io.github.resilientsession.ResilientSessions;
+import io.github.resilientsession.SessionStoreListeners;
 import io.github.resilientsession.circuit.CircuitSettings;
 import io.github.resilientsession.codec.AttributeCodec;
 import io.github.resilientsession.durable.DurableSettings;
@@ -13,11 +14,13 @@ import io.github.resilientsession.flow.LoadSettings;
 import io.github.resilientsession.flow.OutageSettings;
 import io.github.resilientsession.flow.SessionFlow;
 import io.github.resilientsession.reconcile.ResyncSettings;
+import io.github.resilientsession.reconcile.TtlAuditSettings;
 import io.github.resilientsession.record.ClusterClock;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.record.TtlPolicy;
 import io.github.resilientsession.redis.RedisSettings;
 import io.github.resilientsession.redis.RedisTier;
+import io.micrometer.observation.ObservationRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -99,9 +102,9 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 			@SpringSessionRedisConnectionFactory ObjectProvider<RedisConnectionFactory> sessionConnections,
 			ObjectProvider<RedisConnectionFactory> connections,
 			@Qualifier("springSessionDefaultRedisSerializer") ObjectProvider<RedisSerializer<Object>> serializer,
-			ObjectProvider<SessionStoreListener> listeners) {
+			ObjectProvider<SessionStoreListener> listeners, ObjectProvider<ObservationRegistry> observations) {
 		ClusterClock clock = new ClusterClock(Clock.systemUTC());
-		SessionStoreListener listener = listeners.getIfUnique(() -> SessionStoreListener.NO_OP);
+		SessionStoreListener listener = SessionStoreListeners.of(listeners.orderedStream().toList());
 		AttributeCodec codec = new AttributeCodec(
 				serializer.getIfAvailable(() -> new JdkSerializationRedisSerializer(this.classLoader)));
 		TtlPolicy ttl = new TtlPolicy(properties.ttl().min(), properties.ttl().max(), properties.ttl().onViolation());
@@ -114,12 +117,13 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 		DurableTier durable = new DurableTier(pool.dataSource(), settings.flow().durable(), clock, listener);
 		return new ResilientSessions(redis, durable, codec, settings,
 				new SchemaInitializer(durable, pool.dataSource(), properties.durable().initializeSchema()), clock,
-				listener);
+				listener, observations.getIfUnique(() -> ObservationRegistry.NOOP));
 	}
 
 	private static ResilientSessions.Settings settings(ResilientSessionProperties properties, TtlPolicy ttl,
 			SessionPool pool) {
 		ResilientSessionProperties.Load load = properties.load();
+		ResilientSessionProperties.TtlAudit audit = properties.ttlAudit();
 		DurableSettings durable = new DurableSettings(properties.durable().timeLimit(),
 				properties.durable().touchGrace(), pool.platform(properties));
 		return new ResilientSessions.Settings(
@@ -134,7 +138,8 @@ public final class ResilientSessionAutoConfiguration implements BeanClassLoaderA
 				new CircuitSettings(CIRCUIT_WINDOW, CIRCUIT_MINIMUM_CALLS, CIRCUIT_FAILURE_RATE,
 						properties.durable().probeInterval()),
 				new ResyncSettings(properties.resync().sessionsPerSecond(), properties.resync().memoryHeadroom()),
-				properties.reconcileInterval(), properties.expiryInterval());
+				properties.reconcileInterval(), properties.expiryInterval(), properties.doctor().settings(),
+				new TtlAuditSettings(audit.enabled(), audit.interval(), audit.keysPerSecond(), audit.dryRun()));
 	}
 
 	@Bean

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 import io.github.resilientsession.UnreadableAttributePolicy;
+import io.github.resilientsession.doctor.DoctorSettings;
 import io.github.resilientsession.durable.Platform;
 import io.github.resilientsession.flow.Mode;
 import io.github.resilientsession.record.TtlPolicy;
@@ -42,6 +43,9 @@ import org.springframework.util.unit.DataSize;
  * @param load the bounds of what misses in Redis may do to the durable store
  * @param resync bringing Redis to agree with the database after it has lost data
  * @param datasource a database of its own for sessions; the application's by default
+ * @param doctor looking at the Redis server for what costs sessions
+ * @param ttlAudit looking for sessions in Redis that have no TTL
+ * @param health what is shown as the health of the stores
  */
 @ConfigurationProperties("resilient-session")
 public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, @DefaultValue("active") Mode mode,
@@ -49,7 +53,8 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		@DefaultValue("quarantine") UnreadableAttributePolicy unreadableAttributes,
 		@DefaultValue("5s") Duration retryAfter, @DefaultValue("1s") Duration reconcileInterval,
 		@DefaultValue("30s") Duration expiryInterval, @DefaultValue Redis redis, @DefaultValue Durable durable,
-		@DefaultValue Load load, @DefaultValue Resync resync, @DefaultValue Datasource datasource) {
+		@DefaultValue Load load, @DefaultValue Resync resync, @DefaultValue Datasource datasource,
+		@DefaultValue Doctor doctor, @DefaultValue TtlAudit ttlAudit, @DefaultValue Health health) {
 
 	/**
 	 * Check what single settings cannot say.
@@ -101,6 +106,10 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 		require(problems, this.resync.memoryHeadroom() >= 0 && this.resync.memoryHeadroom() <= 1,
 				"resilient-session.resync.memory-headroom must be between 0 and 1, but is "
 						+ this.resync.memoryHeadroom());
+		this.doctor.validate(problems);
+		positive(problems, this.ttlAudit.interval(), "ttl-audit.interval");
+		require(problems, this.ttlAudit.keysPerSecond() >= 1,
+				"resilient-session.ttl-audit.keys-per-second must be at least 1");
 		if (!problems.isEmpty()) {
 			throw new ContradictorySettingsException(problems);
 		}
@@ -222,6 +231,85 @@ public record ResilientSessionProperties(@DefaultValue("true") boolean enabled, 
 	 */
 	public record Datasource(@Nullable String url, @Nullable String username, @Nullable String password,
 			@Nullable String driverClassName) {
+
+	}
+
+	/**
+	 * Looking at the Redis server for what costs sessions, or will.
+	 *
+	 * @param enabled whether to look
+	 * @param interval how often to look
+	 * @param onCritical what a critical finding does to an application that starts: it is
+	 * logged, or the application does not start
+	 * @param memoryLimit the memory that Redis's container has, which Redis does not see;
+	 * by default what Redis sees
+	 * @param memoryWarning the part of its memory, from 0 to 1, that Redis may use
+	 * without a warning
+	 * @param memoryCritical the part from which on it is critical
+	 * @param maxFragmentation how many times as much memory Redis may have from the
+	 * system as it uses
+	 * @param maxReplicaLag how far behind a replica may be
+	 * @param fullWithin how far ahead a Redis that will be full is worth a warning
+	 * @param slowScript how long a script may keep Redis from answering
+	 */
+	public record Doctor(@DefaultValue("true") boolean enabled, @DefaultValue("10s") Duration interval,
+			@DefaultValue("warn") DoctorSettings.OnCritical onCritical, @Nullable DataSize memoryLimit,
+			@DefaultValue("0.8") double memoryWarning, @DefaultValue("0.95") double memoryCritical,
+			@DefaultValue("1.5") double maxFragmentation, @DefaultValue("60s") Duration maxReplicaLag,
+			@DefaultValue("2h") Duration fullWithin, @DefaultValue("50ms") Duration slowScript) {
+
+		private void validate(List<String> problems) {
+			positive(problems, this.interval, "doctor.interval");
+			positive(problems, this.maxReplicaLag, "doctor.max-replica-lag");
+			positive(problems, this.fullWithin, "doctor.full-within");
+			positive(problems, this.slowScript, "doctor.slow-script");
+			require(problems, this.memoryLimit == null || this.memoryLimit.toBytes() > 0,
+					"resilient-session.doctor.memory-limit must be positive");
+			require(problems, this.memoryWarning > 0 && this.memoryWarning <= 1,
+					"resilient-session.doctor.memory-warning must be more than 0 and at most 1, but is "
+							+ this.memoryWarning);
+			require(problems, this.memoryCritical > 0 && this.memoryCritical <= 1,
+					"resilient-session.doctor.memory-critical must be more than 0 and at most 1, but is "
+							+ this.memoryCritical);
+			require(problems, this.memoryCritical >= this.memoryWarning,
+					"resilient-session.doctor.memory-critical (" + this.memoryCritical
+							+ ") must not be less than resilient-session.doctor.memory-warning (" + this.memoryWarning
+							+ ")");
+			require(problems, this.enabled || this.onCritical == DoctorSettings.OnCritical.WARN,
+					"resilient-session.doctor.on-critical: fail has no effect with resilient-session.doctor.enabled: "
+							+ "false");
+			require(problems, this.maxFragmentation >= 1,
+					"resilient-session.doctor.max-fragmentation must be at least 1, but is " + this.maxFragmentation);
+		}
+
+		DoctorSettings settings() {
+			return new DoctorSettings(this.enabled, this.interval, this.onCritical,
+					(this.memoryLimit != null) ? this.memoryLimit.toBytes() : null, this.memoryWarning,
+					this.memoryCritical, this.maxFragmentation, this.maxReplicaLag, this.fullWithin, this.slowScript);
+		}
+
+	}
+
+	/**
+	 * Looking for sessions in Redis that have no TTL, and giving them one.
+	 *
+	 * @param enabled whether to look by itself; the endpoint can ask for it all the same
+	 * @param interval how long from the end of one search to the next, of all nodes
+	 * @param keysPerSecond how many keys to look at per second at most
+	 * @param dryRun whether to count only
+	 */
+	public record TtlAudit(@DefaultValue("true") boolean enabled, @DefaultValue("1h") Duration interval,
+			@DefaultValue("1000") int keysPerSecond, @DefaultValue("false") boolean dryRun) {
+
+	}
+
+	/**
+	 * What is shown as the health of the stores.
+	 *
+	 * @param degradeStores whether Spring Boot's own "redis" and "db" are DEGRADED where
+	 * they would be DOWN, if they are about the stores that sessions use
+	 */
+	public record Health(@DefaultValue("true") boolean degradeStores) {
 
 	}
 

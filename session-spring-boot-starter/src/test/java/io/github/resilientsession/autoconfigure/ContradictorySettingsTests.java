@@ -43,7 +43,15 @@ class ContradictorySettingsTests {
 			"durable.touch-grace=1s, durable.touch-grace", "load.max-batch-size=0, load.max-batch-size",
 			"load.max-concurrent-loads=0, load.max-concurrent-loads",
 			"load.max-concurrent-loads=8, durable.max-connections", "load.queue-capacity=10, load.queue-capacity",
-			"load.time-limit=1s, load.time-limit", "redis.url=http://localhost, redis.url" })
+			"load.time-limit=1s, load.time-limit", "redis.url=http://localhost, redis.url",
+			"doctor.interval=0s, doctor.interval", "doctor.memory-limit=0B, doctor.memory-limit",
+			"doctor.memory-warning=80, doctor.memory-warning", "doctor.memory-critical=0, doctor.memory-critical",
+			"doctor.memory-warning=0.9;doctor.memory-critical=0.8, doctor.memory-critical",
+			"doctor.max-fragmentation=0.5, doctor.max-fragmentation",
+			"doctor.max-replica-lag=-1s, doctor.max-replica-lag", "doctor.full-within=0s, doctor.full-within",
+			"doctor.slow-script=0ms, doctor.slow-script",
+			"doctor.enabled=false;doctor.on-critical=fail, doctor.on-critical",
+			"ttl-audit.interval=0s, ttl-audit.interval", "ttl-audit.keys-per-second=0, ttl-audit.keys-per-second" })
 	void settings_thatContradict_stopTheStartWithTheirNames(String settings, String named) {
 		String[] properties = Arrays.stream(settings.split(";"))
 			.map((setting) -> "resilient-session." + setting)
