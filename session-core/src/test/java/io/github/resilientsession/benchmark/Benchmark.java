@@ -26,8 +26,9 @@ public final class Benchmark {
 	 * Run.
 	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads,
 	 * incidents and sizes of the table, and the microbenchmarks; then, for one part of
-	 * it, {@code throughput}, {@code recovery}, {@code growth} or {@code micro}; after
-	 * {@code recovery}, how many sessions Redis loses
+	 * it, {@code throughput}, {@code recovery}, {@code growth}, {@code watching} (what
+	 * the doctor costs) or {@code micro}; after {@code recovery}, how many sessions Redis
+	 * loses
 	 */
 	public static void main(String[] args) throws Exception {
 		String[] words = String.join(" ", args).split(" ");
@@ -59,6 +60,9 @@ public final class Benchmark {
 					growth.measure(size);
 				}
 				growth.write(DIRECTORY.resolve("growth.json"));
+			}
+			if (part.equals("watching")) {
+				new Watching(redis, postgres, System.out).measure();
 			}
 		}
 		if (part.equals("micro") || (part.isEmpty() && settings.whole())) {
