@@ -53,7 +53,9 @@ final class StarterRunner {
 					DataSourceTransactionManagerAutoConfiguration.class, JdbcTemplateAutoConfiguration.class,
 					TransactionAutoConfiguration.class, SessionAutoConfiguration.class,
 					SessionDataRedisAutoConfiguration.class, ResilientSessionAutoConfiguration.class,
-					ResilientSessionWebAutoConfiguration.class, UnusedStarterAutoConfiguration.class));
+					ResilientSessionWebAutoConfiguration.class, ResilientSessionHealthAutoConfiguration.class,
+					ResilientSessionMetricsAutoConfiguration.class, ResilientSessionEndpointAutoConfiguration.class,
+					UnusedStarterAutoConfiguration.class));
 	}
 
 	static String memoryDatabase() {

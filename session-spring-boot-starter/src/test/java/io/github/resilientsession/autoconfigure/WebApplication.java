@@ -5,9 +5,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import io.github.resilientsession.testsupport.RedisServer;
@@ -48,10 +45,10 @@ final class WebApplication implements AutoCloseable {
 	 */
 	static WebApplication start(RedisServer redis, Class<?> more, String... arguments) {
 		Class<?>[] sources = (more != null) ? new Class<?>[] { Pages.class, more } : new Class<?>[] { Pages.class };
-		List<String> all = new ArrayList<>(List.of("--server.port=0", "--spring.data.redis.url=" + redis.uri(),
-				"--spring.datasource.url=" + StarterRunner.memoryDatabase()));
-		all.addAll(Arrays.asList(arguments));
-		return new WebApplication(new SpringApplicationBuilder(sources).run(all.toArray(String[]::new)));
+		return new WebApplication(new SpringApplicationBuilder(sources)
+			.properties("server.port=0", "spring.data.redis.url=" + redis.uri(),
+					"spring.datasource.url=" + StarterRunner.memoryDatabase())
+			.run(arguments));
 	}
 
 	<T> T bean(String name, Class<T> type) {
@@ -72,13 +69,27 @@ final class WebApplication implements AutoCloseable {
 	 * @param cookie a cookie with or without its attributes
 	 */
 	HttpResponse<String> get(String path, String cookie) throws IOException, InterruptedException {
-		int port = ((ServletWebServerApplicationContext) this.context).getWebServer().getPort();
-		HttpResponse<String> response = CLIENT
-			.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
-				.header("Cookie", cookie.replaceFirst(";.*", ""))
-				.build(), HttpResponse.BodyHandlers.ofString());
+		return send(HttpRequest.newBuilder(uri(path)).header("Cookie", cookie.replaceFirst(";.*", "")));
+	}
+
+	/**
+	 * Send JSON to a page.
+	 */
+	HttpResponse<String> post(String path, String json) throws IOException, InterruptedException {
+		return send(HttpRequest.newBuilder(uri(path))
+			.header("Content-Type", "application/json")
+			.POST(HttpRequest.BodyPublishers.ofString(json)));
+	}
+
+	private HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+		HttpResponse<String> response = CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofString());
 		await().until(this.context.getBean(RunningRequests.class)::areNone);
 		return response;
+	}
+
+	private URI uri(String path) {
+		int port = ((ServletWebServerApplicationContext) this.context).getWebServer().getPort();
+		return URI.create("http://localhost:" + port + path);
 	}
 
 	@Override
