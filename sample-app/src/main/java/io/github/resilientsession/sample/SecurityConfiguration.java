@@ -1,11 +1,17 @@
 package io.github.resilientsession.sample;
 
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+
+import jakarta.servlet.http.HttpServletRequest;
+
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.annotation.Order;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatus;
 import org.springframework.security.authentication.AuthenticationManager;
+import org.springframework.security.authorization.AuthorizationDecision;
 import org.springframework.security.config.annotation.authentication.configuration.AuthenticationConfiguration;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.config.annotation.web.configurers.AbstractHttpConfigurer;
@@ -13,6 +19,7 @@ import org.springframework.security.core.userdetails.User;
 import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 import org.springframework.security.web.SecurityFilterChain;
+import org.springframework.security.web.authentication.HttpStatusEntryPoint;
 import org.springframework.security.web.authentication.SimpleUrlAuthenticationFailureHandler;
 import org.springframework.security.web.authentication.logout.HttpStatusReturningLogoutSuccessHandler;
 import org.springframework.security.web.authentication.logout.LogoutFilter;
@@ -32,6 +39,41 @@ class SecurityConfiguration {
 
 	private static final String CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; "
 			+ "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+	/**
+	 * Health for everybody, all else for this machine only: it can be told to do
+	 * something. A page on another site cannot, since it may not send JSON here; nor can
+	 * what comes through a load balancer on this machine.
+	 */
+	@Bean
+	@Order(0)
+	SecurityFilterChain actuator(HttpSecurity http) {
+		return http.securityMatcher("/actuator/**")
+			.authorizeHttpRequests((requests) -> requests.requestMatchers("/actuator/health/**")
+				.permitAll()
+				.anyRequest()
+				.access((authentication,
+						context) -> new AuthorizationDecision(isFromThisMachine(context.getRequest()))))
+			.csrf(AbstractHttpConfigurer::disable)
+			.addFilterBefore(new JsonOnlyFilter(), LogoutFilter.class)
+			.requestCache((cache) -> cache.requestCache(new NullRequestCache()))
+			.exceptionHandling(
+					(handling) -> handling.authenticationEntryPoint(new HttpStatusEntryPoint(HttpStatus.FORBIDDEN)))
+			.build();
+	}
+
+	private static boolean isFromThisMachine(HttpServletRequest request) {
+		if (request.getHeader("X-Forwarded-For") != null || request.getHeader("Forwarded") != null) {
+			return false;
+		}
+		try {
+			// An address and not a name: nothing is looked up.
+			return InetAddress.getByName(request.getRemoteAddr()).isLoopbackAddress();
+		}
+		catch (UnknownHostException ex) {
+			return false;
+		}
+	}
 
 	@Bean
 	@Order(1)
