@@ -118,6 +118,11 @@ public final class ResilientSessions implements AutoCloseable {
 
 	private volatile long pendingWrites;
 
+	/**
+	 * Whether it has been said that Redis does not take writes. Used by one thread.
+	 */
+	private boolean refusesWrites;
+
 	private volatile @Nullable SchemaVersionException mismatch;
 
 	/**
@@ -284,6 +289,14 @@ public final class ResilientSessions implements AutoCloseable {
 	}
 
 	/**
+	 * Whether Redis lets this user ask {@code INFO}, which managed services may not.
+	 * @return {@code false} if it has refused
+	 */
+	public boolean allowsInfo() {
+		return !this.redis.heartbeat().infoRefused();
+	}
+
+	/**
 	 * How many committed writes Redis has missed and not been told of since, in the whole
 	 * cluster.
 	 * @return the number as of the last examination, at most 100,000
@@ -368,10 +381,30 @@ public final class ResilientSessions implements AutoCloseable {
 			return;
 		}
 		try {
-			this.pendingWrites = this.durable.countPending();
+			tellOfPending(this.pendingWrites, this.durable.countPending());
 		}
 		catch (RuntimeException ex) {
 			logger.debug("Pending writes could not be counted", ex);
+		}
+	}
+
+	/**
+	 * Say once that Redis does not take writes though it answers. A write that is pending
+	 * for no longer than until the next look is told soon.
+	 */
+	private void tellOfPending(long before, long now) {
+		this.pendingWrites = now;
+		boolean refused = before > 0 && now > 0 && !this.redisCircuit.isOpen();
+		if (refused && !this.refusesWrites) {
+			this.refusesWrites = true;
+			logger.warn(
+					"Redis has not taken {} committed session writes, though it answers; these sessions are served "
+							+ "from the database meanwhile. As a rule it is full: look at INFO memory and maxmemory.",
+					now);
+		}
+		else if (now == 0 && this.refusesWrites) {
+			this.refusesWrites = false;
+			logger.info("Redis has taken all session writes that it had missed.");
 		}
 	}
 

@@ -47,7 +47,7 @@ final class MemoryChecks {
 		evictionPolicy(look);
 		limit(look);
 		used(look);
-		untilFull.ifPresent(this::growth);
+		untilFull.filter((left) -> !left.isZero()).ifPresent(this::growth);
 		fragmentation(look);
 		forkHeadroom(look);
 	}

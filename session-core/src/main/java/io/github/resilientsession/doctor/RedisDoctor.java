@@ -50,6 +50,8 @@ public final class RedisDoctor {
 	 */
 	private final Map<Check, Seen> seen = new EnumMap<>(Check.class);
 
+	private String runId = "";
+
 	private volatile Report report = Report.NONE;
 
 	/**
@@ -114,6 +116,13 @@ public final class RedisDoctor {
 	 * not over when the next one happens to miss it.
 	 */
 	private void keepWhatMayStillBe(Look look, Findings findings) {
+		look.info().text("run_id").ifPresent((id) -> {
+			if (!id.equals(this.runId)) {
+				// What was seen was another Redis, or another life of it.
+				this.seen.clear();
+				this.runId = id;
+			}
+		});
 		this.seen.values()
 			.removeIf((last) -> look.shows(last.finding().check())
 					&& !look.at().isBefore(last.at().plus(last.finding().check().staysFor())));

@@ -36,6 +36,19 @@ public record Report(Instant at, List<Finding> findings, ServerInfo info, Option
 	}
 
 	/**
+	 * Whether the last examination could see what a check is about.
+	 * @param check the check
+	 * @return {@code false} also before the first examination
+	 */
+	public boolean shows(Check check) {
+		boolean asked = switch (check) {
+			case VISIBILITY, SHARED_INSTANCE, KEYS_WITHOUT_TTL, SLOW_SCRIPTS -> true;
+			default -> !this.info.isEmpty();
+		};
+		return !this.at.equals(Instant.EPOCH) && (asked || severity(check).isPresent());
+	}
+
+	/**
 	 * The findings that are critical.
 	 * @return the findings, none if all is well enough
 	 */

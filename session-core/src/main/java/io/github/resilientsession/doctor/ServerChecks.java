@@ -99,7 +99,7 @@ final class ServerChecks {
 		if (sample.foreign() > 0) {
 			this.findings.add(Check.SHARED_INSTANCE, Severity.WARNING,
 					"About " + percent((double) sample.foreign() / sample.size())
-							+ " of the keys in this Redis are not sessions.",
+							+ " of some keys picked at random in this Redis were not sessions.",
 					"What fills it or makes it slow makes it so for sessions too, and no eviction policy is right for "
 							+ "both a cache and sessions.",
 					"Give sessions a Redis of their own (resilient-session.redis.url).");
@@ -112,7 +112,8 @@ final class ServerChecks {
 		}
 		if (sample.immortal() > 0) {
 			this.findings.add(Check.KEYS_WITHOUT_TTL, Severity.WARNING,
-					"Of " + sample.size() + " keys, " + sample.immortal() + " are sessions without a TTL.",
+					"Of " + sample.size() + " keys picked at random, " + sample.immortal()
+							+ " were sessions without a TTL.",
 					"They never expire, fill Redis, and keep what should be gone. This library gives every key one: "
 							+ "other software has written them.",
 					"The TTL audit gives them one: see resilient-session.ttl-audit.");

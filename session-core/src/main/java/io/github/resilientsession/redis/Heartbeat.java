@@ -88,6 +88,11 @@ public final class Heartbeat {
 				List.of(utf8(incarnation), ScriptRunner.ascii(same ? last.beat() : 0),
 						ScriptRunner.ascii(TTL.toMillis()), ScriptRunner.ascii(elsewhere ? 1 : 0)));
 		String status = ScriptRunner.status(answer);
+		if (this.agreed && status.equals("lost")) {
+			logger.warn("Redis has lost its data, or a part of it: the mark is gone that it agreed with the database. "
+					+ "Nobody is logged out: sessions come from the database, and are put back. Look for a FLUSHALL, a "
+					+ "restart without data, or evictions.");
+		}
 		this.agreed = status.equals("done");
 		switch (status) {
 			case "done" -> {
@@ -107,7 +112,8 @@ public final class Heartbeat {
 			}
 			case "elsewhere" -> {
 				this.seen = new Seen(incarnation, 0);
-				this.trust.stale(false, true, "this node has talked to another Redis until now");
+				this.trust.stale(false, true,
+						"this node has talked to another Redis until now, or could not tell to which");
 			}
 			case "back" -> {
 				this.seen = new Seen(incarnation, 0);
@@ -139,13 +145,22 @@ public final class Heartbeat {
 	 */
 	ServerInfo info(String section) {
 		Optional<ServerInfo> info = this.diagnostics.info(section);
-		if (info.isEmpty() && !this.infoRefused) {
-			this.infoRefused = true;
+		boolean before = this.infoRefused;
+		this.infoRefused = info.isEmpty();
+		if (this.infoRefused && !before) {
 			logger.warn("Redis does not allow INFO for this user, so a restart of Redis with older data is only "
 					+ "noticed by a counter, and sessions that Redis lost are not put back before they are used. "
 					+ "Allow it with ACL SETUSER … +info.");
 		}
 		return info.orElse(ServerInfo.NONE);
+	}
+
+	/**
+	 * Whether Redis does not let this user ask {@code INFO}, as of the last beat.
+	 * @return whether it has refused
+	 */
+	public boolean infoRefused() {
+		return this.infoRefused;
 	}
 
 	/**

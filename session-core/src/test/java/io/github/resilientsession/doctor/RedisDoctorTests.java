@@ -185,6 +185,17 @@ class RedisDoctorTests {
 	}
 
 	@Test
+	void examine_ofARedisThatWasRestarted_beginsAnew() {
+		Patient patient = patient(Map.of("maxmemory", "256mb"));
+		patient.server.floodForeignKeys(10, 10);
+		assertFound(patient.examine(), Check.SHARED_INSTANCE, Severity.WARNING, "not sessions");
+		patient.server.restartEmpty();
+		await().ignoreExceptions()
+			.untilAsserted(
+					() -> assertThat(patient.examineAfter(TEN_SECONDS).severity(Check.SHARED_INSTANCE)).isEmpty());
+	}
+
+	@Test
 	void examine_findsEvictions_whileTheyGoOn_andForSomeMinutes() {
 		Patient patient = patient(Map.of("maxmemory", SMALL, "maxmemory-policy", "allkeys-lru"));
 		putSessions(patient.server, 20);

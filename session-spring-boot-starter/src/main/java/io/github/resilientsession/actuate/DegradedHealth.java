@@ -2,6 +2,7 @@ package io.github.resilientsession.actuate;
 
 import java.time.Duration;
 
+import io.github.resilientsession.ResilientSessions;
 import io.github.resilientsession.circuit.TierCircuit;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -42,6 +43,37 @@ public final class DegradedHealth {
 	 */
 	public static ReactiveHealthIndicator of(ReactiveHealthIndicator indicator, TierCircuit circuit) {
 		return () -> degraded(Mono.defer(indicator::health), circuit);
+	}
+
+	/**
+	 * Wrap the indicator of a Redis that may not let its user ask {@code INFO}, on which
+	 * the indicator depends.
+	 * @param indicator asks Redis
+	 * @param sessions know whether it is allowed
+	 * @return an indicator that is never down
+	 */
+	public static HealthIndicator ofRedis(HealthIndicator indicator, ResilientSessions sessions) {
+		HealthIndicator wrapped = of(indicator, sessions.redisCircuit());
+		return () -> isUnasked(sessions) ? unasked() : wrapped.health();
+	}
+
+	/**
+	 * Wrap a reactive indicator of a Redis that may not let its user ask {@code INFO}.
+	 * @param indicator asks Redis
+	 * @param sessions know whether it is allowed
+	 * @return an indicator that is never down
+	 */
+	public static ReactiveHealthIndicator ofRedis(ReactiveHealthIndicator indicator, ResilientSessions sessions) {
+		ReactiveHealthIndicator wrapped = of(indicator, sessions.redisCircuit());
+		return () -> Mono.defer(() -> isUnasked(sessions) ? Mono.just(unasked()) : wrapped.health());
+	}
+
+	private static boolean isUnasked(ResilientSessions sessions) {
+		return !sessions.allowsInfo() && !sessions.redisCircuit().isOpen();
+	}
+
+	private static Health unasked() {
+		return Health.up().withDetail("version", "unknown: Redis does not let this user ask INFO").build();
 	}
 
 	private static Mono<Health> degraded(Mono<Health> asked, TierCircuit circuit) {

@@ -6,6 +6,7 @@ import java.util.List;
 import io.github.resilientsession.ResilientSessions;
 import io.github.resilientsession.doctor.Check;
 import io.github.resilientsession.doctor.Finding;
+import io.github.resilientsession.doctor.Report;
 import io.github.resilientsession.doctor.Severity;
 import io.github.resilientsession.reconcile.Resync;
 import io.github.resilientsession.reconcile.TtlAudit;
@@ -44,8 +45,7 @@ public final class ResilientSessionEndpoint {
 				new Counts(this.sessions.pendingWrites(), this.sessions.unpersisted().size(),
 						this.sessions.touchesWaiting(), this.sessions.loader().waiting()),
 				this.sessions.resyncProgress(), this.sessions.ttlAuditProgress(),
-				new Doctor(this.sessions.doctorReport().at(),
-						this.sessions.doctorReport().findings().stream().map(Found::of).toList()));
+				Doctor.of(this.sessions.doctorReport()));
 	}
 
 	/**
@@ -133,10 +133,15 @@ public final class ResilientSessionEndpoint {
 	/**
 	 * What was found in Redis.
 	 *
-	 * @param examined when; the epoch if it has not been
+	 * @param examined when; {@code null} if it has not been, so that nothing is known
 	 * @param findings what was found, the worst first
 	 */
-	public record Doctor(Instant examined, List<Found> findings) {
+	public record Doctor(@Nullable Instant examined, List<Found> findings) {
+
+		static Doctor of(Report report) {
+			return new Doctor(report.at().equals(Instant.EPOCH) ? null : report.at(),
+					report.findings().stream().map(Found::of).toList());
+		}
 
 	}
 

@@ -101,8 +101,11 @@ public final class SessionGauges implements MeterBinder {
 		for (Check check : Check.values()) {
 			Gauge
 				.builder(name("doctor.severity"), this.sessions,
-						(all) -> known(all, all.doctorReport().severity(check).map(SessionGauges::level).orElse(0)))
-				.description("How bad a finding is: 0 none, 1 notice, 2 warning, 3 critical")
+						(all) -> all.doctorReport().shows(check)
+								? known(all, all.doctorReport().severity(check).map(SessionGauges::level).orElse(0))
+								: Double.NaN)
+				.description(
+						"How bad a finding is: 0 none, 1 notice, 2 warning, 3 critical; NaN if that cannot be seen")
 				.tag("check", check.id())
 				.register(registry);
 		}

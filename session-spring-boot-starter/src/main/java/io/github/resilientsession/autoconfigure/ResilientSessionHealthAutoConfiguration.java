@@ -71,7 +71,7 @@ public final class ResilientSessionHealthAutoConfiguration {
 			@Override
 			public Object postProcessAfterInitialization(Object bean, String beanName) {
 				if (beanName.equals("redisHealthContributor") && !ownRedis) {
-					return degraded(bean, sessions.getObject().redisCircuit());
+					return degradedRedis(bean, sessions.getObject());
 				}
 				if (beanName.equals("dbHealthContributor") && !ownDatabase) {
 					return degraded(bean, sessions.getObject().durableCircuit());
@@ -80,6 +80,14 @@ public final class ResilientSessionHealthAutoConfiguration {
 			}
 
 		};
+	}
+
+	private static Object degradedRedis(Object contributor, ResilientSessions sessions) {
+		if (contributor instanceof HealthIndicator indicator) {
+			return DegradedHealth.ofRedis(indicator, sessions);
+		}
+		return (contributor instanceof ReactiveHealthIndicator indicator) ? DegradedHealth.ofRedis(indicator, sessions)
+				: contributor;
 	}
 
 	private static Object degraded(Object contributor, TierCircuit circuit) {

@@ -8,6 +8,8 @@ import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
+import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.protocol.CommandType;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -119,6 +121,46 @@ class ActuatorTests {
 				.at("/components/resilientSession/components/durable/details/unpersisted")
 				.asInt()).isEqualTo(1);
 		}
+	}
+
+	@Test
+	void health_whereInfoIsForbidden_isUp_andSaysWhatCannotBeSeen(CapturedOutput output) throws Exception {
+		this.redis
+			.call((commands) -> commands.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.INFO)));
+		try {
+			WebApplication application = start("--resilient-session.doctor.interval=200ms");
+			await().until(() -> status(application, "/components/resilientSession"), "UP"::equals);
+			assertThat(status(application, "/components/redis")).isEqualTo("UP");
+			assertThat(output).doesNotContain("Redis health check failed");
+			MeterRegistry meters = application.bean("simpleMeterRegistry", MeterRegistry.class);
+			await().until(() -> severity(meters, "visibility") == 1);
+			assertThat(severity(meters, "eviction-policy")).isNaN();
+			assertThat(severity(meters, "shared-instance")).isNotNaN();
+		}
+		finally {
+			this.redis.call((commands) -> commands.aclSetuser("default", AclSetuserArgs.Builder.allCommands()));
+		}
+	}
+
+	@Test
+	void writesThatRedisRefuses_areInTheLog(CapturedOutput output) throws Exception {
+		WebApplication application = start("--resilient-session.doctor.interval=200ms");
+		await().until(() -> status(application, "/components/resilientSession"), "UP"::equals);
+		this.redis.configSet("maxmemory", "1");
+		application.login();
+		await().until(() -> output.getAll().contains("Redis has not taken 1 committed session writes"));
+		assertThat(status(application, "/components/resilientSession/components/redis")).isEqualTo("DEGRADED");
+		this.redis.configSet("maxmemory", "0");
+		await().until(() -> output.getAll().contains("Redis has taken all session writes that it had missed"));
+	}
+
+	@Test
+	void dataThatRedisLoses_isInTheLog(CapturedOutput output) throws Exception {
+		WebApplication application = start();
+		await().until(() -> status(application, "/components/resilientSession"), "UP"::equals);
+		application.login();
+		this.redis.flushAll();
+		await().until(() -> output.getAll().contains("Redis has lost its data, or a part of it"));
 	}
 
 	@Test
@@ -246,6 +288,10 @@ class ActuatorTests {
 			.get("resilient.session.hits")
 			.counter()
 			.count()).isPositive();
+	}
+
+	private static double severity(MeterRegistry meters, String check) {
+		return meters.get("resilient.session.doctor.severity").tag("check", check).gauge().value();
 	}
 
 	private WebApplication start(String... arguments) {
