@@ -55,8 +55,9 @@ final class History {
 	 * @return what the looks tell together
 	 */
 	Trends add(Look look, boolean refilling, Findings findings) {
-		String id = look.info().text("run_id").orElse("");
-		if (!id.equals(this.runId)) {
+		String id = look.info().text("run_id").orElse(this.runId);
+		boolean anew = !id.equals(this.runId);
+		if (anew) {
 			this.runId = id;
 			this.trend.clear();
 			this.lag.clear();
@@ -82,7 +83,7 @@ final class History {
 		}
 		look.info().number("used_memory").ifPresent((used) -> this.trend.add(look.at(), used));
 		return new Trends(this.trend.untilFull(look.capacity(this.settings)), replication(look, findings),
-				this.evicted.total());
+				this.evicted.total(), anew);
 	}
 
 	private void evictions(Look look, Findings findings) {
@@ -158,8 +159,9 @@ final class History {
 	 * @param untilFull how long until Redis is full, if it grows
 	 * @param replicaLag how far behind the last of the replicas is, if there are any
 	 * @param evicted how many keys Redis has evicted since the first look
+	 * @param anew whether this is another Redis than before, or another life of it
 	 */
-	record Trends(Optional<Duration> untilFull, Optional<Duration> replicaLag, long evicted) {
+	record Trends(Optional<Duration> untilFull, Optional<Duration> replicaLag, long evicted, boolean anew) {
 
 	}
 

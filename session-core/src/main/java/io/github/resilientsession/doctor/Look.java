@@ -1,8 +1,11 @@
 package io.github.resilientsession.doctor;
 
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 import io.github.resilientsession.redis.KeySample;
 import io.github.resilientsession.redis.ServerInfo;
@@ -56,7 +59,7 @@ record Look(Instant at, ServerInfo info, Optional<String> save, Optional<String>
 	 */
 	boolean refusesWritesAfterFailedSave() {
 		return this.save.map((times) -> !times.isBlank()).orElse(true)
-				&& !this.stopWrites.filter("no"::equals).isPresent();
+				&& this.stopWrites.filter("no"::equals).isEmpty();
 	}
 
 	/**
@@ -69,6 +72,13 @@ record Look(Instant at, ServerInfo info, Optional<String> save, Optional<String>
 			case VISIBILITY -> true;
 			default -> !this.info.isEmpty();
 		};
+	}
+
+	/**
+	 * The checks that could see what they need.
+	 */
+	Set<Check> shown() {
+		return Arrays.stream(Check.values()).filter(this::shows).collect(Collectors.toUnmodifiableSet());
 	}
 
 	/**

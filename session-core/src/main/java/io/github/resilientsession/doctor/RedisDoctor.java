@@ -50,8 +50,6 @@ public final class RedisDoctor {
 	 */
 	private final Map<Check, Seen> seen = new EnumMap<>(Check.class);
 
-	private String runId = "";
-
 	private volatile Report report = Report.NONE;
 
 	/**
@@ -90,9 +88,12 @@ public final class RedisDoctor {
 		History.Trends trends = this.history.add(look, this.refilling.getAsBoolean(), findings);
 		new MemoryChecks(this.settings, findings).check(look, trends.untilFull());
 		new ServerChecks(this.settings, findings).check(look);
+		if (trends.anew()) {
+			this.seen.clear();
+		}
 		keepWhatMayStillBe(look, findings);
-		Report found = new Report(look.at(), findings.all(), look.info(), trends.untilFull(), trends.replicaLag(),
-				trends.evicted());
+		Report found = new Report(look.at(), findings.all(), look.shown(), look.info(), trends.untilFull(),
+				trends.replicaLag(), trends.evicted());
 		this.report = found;
 		log(found);
 		return found;
@@ -116,13 +117,6 @@ public final class RedisDoctor {
 	 * not over when the next one happens to miss it.
 	 */
 	private void keepWhatMayStillBe(Look look, Findings findings) {
-		look.info().text("run_id").ifPresent((id) -> {
-			if (!id.equals(this.runId)) {
-				// What was seen was another Redis, or another life of it.
-				this.seen.clear();
-				this.runId = id;
-			}
-		});
 		this.seen.values()
 			.removeIf((last) -> look.shows(last.finding().check())
 					&& !look.at().isBefore(last.at().plus(last.finding().check().staysFor())));

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 import io.github.resilientsession.redis.ServerInfo;
 
@@ -12,18 +13,19 @@ import io.github.resilientsession.redis.ServerInfo;
  *
  * @param at when it was; the epoch if there was none yet
  * @param findings what was found, the worst first
+ * @param shown the checks that could see what they are about
  * @param info what Redis said of itself
  * @param untilFull how long until Redis is full, if it grows
  * @param replicaLag how far behind the last of its replicas is, if it has any
  * @param evicted how many keys it has evicted since the first examination by this node
  */
-public record Report(Instant at, List<Finding> findings, ServerInfo info, Optional<Duration> untilFull,
-		Optional<Duration> replicaLag, long evicted) {
+public record Report(Instant at, List<Finding> findings, Set<Check> shown, ServerInfo info,
+		Optional<Duration> untilFull, Optional<Duration> replicaLag, long evicted) {
 
 	/**
 	 * Before the first examination.
 	 */
-	public static final Report NONE = new Report(Instant.EPOCH, List.of(), ServerInfo.NONE, Optional.empty(),
+	public static final Report NONE = new Report(Instant.EPOCH, List.of(), Set.of(), ServerInfo.NONE, Optional.empty(),
 			Optional.empty(), 0);
 
 	/**
@@ -36,16 +38,12 @@ public record Report(Instant at, List<Finding> findings, ServerInfo info, Option
 	}
 
 	/**
-	 * Whether the last examination could see what a check is about.
+	 * Whether anything is known of what a check is about.
 	 * @param check the check
 	 * @return {@code false} also before the first examination
 	 */
-	public boolean shows(Check check) {
-		boolean asked = switch (check) {
-			case VISIBILITY, SHARED_INSTANCE, KEYS_WITHOUT_TTL, SLOW_SCRIPTS -> true;
-			default -> !this.info.isEmpty();
-		};
-		return !this.at.equals(Instant.EPOCH) && (asked || severity(check).isPresent());
+	public boolean knows(Check check) {
+		return this.shown.contains(check) || severity(check).isPresent();
 	}
 
 	/**

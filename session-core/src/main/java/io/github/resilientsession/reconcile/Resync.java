@@ -215,7 +215,9 @@ public final class Resync implements AutoCloseable {
 		try {
 			if (lost || noted) {
 				compare(left, note, sure, lost);
-				this.requested = this.requested && !wanted;
+				if (wanted) {
+					this.requested = false;
+				}
 			}
 			if (this.redis.heartbeat().agreed() && !this.redis.heartbeat().refillNote().isEmpty()) {
 				refill(this.redis.heartbeat().refillNote(), left);

@@ -101,7 +101,7 @@ public final class SessionGauges implements MeterBinder {
 		for (Check check : Check.values()) {
 			Gauge
 				.builder(name("doctor.severity"), this.sessions,
-						(all) -> all.doctorReport().shows(check)
+						(all) -> all.doctorReport().knows(check)
 								? known(all, all.doctorReport().severity(check).map(SessionGauges::level).orElse(0))
 								: Double.NaN)
 				.description(
