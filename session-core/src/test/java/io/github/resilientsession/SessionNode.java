@@ -158,6 +158,13 @@ public final class SessionNode implements AutoCloseable {
 	}
 
 	/**
+	 * Whether nothing is to be put back into Redis any more.
+	 */
+	public boolean redisIsRefilled() {
+		return this.redis.heartbeat().refillNote().isEmpty() && !this.sessions.resyncProgress().running();
+	}
+
+	/**
 	 * All that an application can ask of it.
 	 */
 	public ResilientSessions sessions() {

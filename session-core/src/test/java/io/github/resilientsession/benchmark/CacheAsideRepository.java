@@ -16,7 +16,7 @@ import org.springframework.session.UuidSessionIdGenerator;
  * that Redis misses queries the row and puts it back; nothing is shared between such
  * reads, and a write overwrites the whole session.
  */
-final class CacheAsideRepository implements SessionRepository<MapSession> {
+public final class CacheAsideRepository implements SessionRepository<MapSession> {
 
 	static final String TABLE = "cache_aside_session";
 
@@ -75,7 +75,7 @@ final class CacheAsideRepository implements SessionRepository<MapSession> {
 	/**
 	 * How many reads Redis has missed so far.
 	 */
-	long loads() {
+	public long loads() {
 		return this.loads.get();
 	}
 

@@ -4,7 +4,7 @@ import org.springframework.session.Session;
 import org.springframework.session.SessionRepository;
 
 /**
- * One of those that are compared.
+ * One of those that are compared, in benchmarks and drills.
  *
  * @param <S> its sessions
  * @param name as the results have it
@@ -14,8 +14,8 @@ import org.springframework.session.SessionRepository;
  * @param database the name of its database
  * @param resources closed in the end
  */
-record Peer<S extends Session>(String name, SessionRepository<S> repository, String keys, String table, String database,
-		AutoCloseable resources) implements AutoCloseable {
+public record Peer<S extends Session>(String name, SessionRepository<S> repository, String keys, String table,
+		String database, AutoCloseable resources) implements AutoCloseable {
 
 	/**
 	 * Perform one operation.

@@ -3,6 +3,7 @@ package io.github.resilientsession.benchmark;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -32,7 +33,7 @@ import org.springframework.transaction.support.TransactionTemplate;
  * connection to Redis, and a pool of Hikari's default size. What Spring Session does
  * besides requests, to clean up and to tell of expired sessions, is left out.
  */
-final class Peers {
+public final class Peers {
 
 	static final String RESILIENT = "resilient";
 
@@ -50,7 +51,10 @@ final class Peers {
 
 	private final PostgresServer postgres;
 
-	Peers(RedisServer redis, PostgresServer postgres) {
+	/**
+	 * Create them on these servers.
+	 */
+	public Peers(RedisServer redis, PostgresServer postgres) {
 		this.redis = redis;
 		this.postgres = postgres;
 	}
@@ -63,8 +67,16 @@ final class Peers {
 	}
 
 	Peer<ResilientSession> resilient(Duration reconcileInterval) {
+		return resilient((options) -> options.reconcileInterval(reconcileInterval));
+	}
+
+	/**
+	 * This library; its resources are the {@link SessionNode}.
+	 * @param settings what is other than in tests
+	 */
+	public Peer<ResilientSession> resilient(UnaryOperator<SessionNode.Options> settings) {
 		String url = this.postgres.createDatabase();
-		SessionNode node = SessionNode.on(this.redis, url).name(RESILIENT).reconcileInterval(reconcileInterval).start();
+		SessionNode node = settings.apply(SessionNode.on(this.redis, url).name(RESILIENT)).start();
 		// As an application does, which costs a read before each end.
 		node.repository.setApplicationEventPublisher((event) -> {
 		});
@@ -72,7 +84,10 @@ final class Peers {
 				PostgresServer.database(url), node);
 	}
 
-	private Peer<?> plain() {
+	/**
+	 * Plain Spring Session with Redis.
+	 */
+	public Peer<?> plain() {
 		Connections connections = new Connections(this.redis);
 		RedisSessionRepository repository = new RedisSessionRepository(connections.template(RedisSerializer.java()));
 		repository.setRedisKeyNamespace("session:plain");
@@ -101,7 +116,10 @@ final class Peers {
 		return peer(JDBC, repository, "there are none", "SPRING_SESSION", PostgresServer.database(url), pool);
 	}
 
-	Peer<?> cacheAside() {
+	/**
+	 * A cache-aside as people write it by hand.
+	 */
+	public Peer<?> cacheAside() {
 		String url = this.postgres.createDatabase();
 		HikariDataSource pool = pool(url, CACHE_ASIDE);
 		JdbcTemplate jdbc = new JdbcTemplate(pool);
