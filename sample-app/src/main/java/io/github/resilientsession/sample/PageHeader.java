@@ -6,6 +6,7 @@ import io.github.resilientsession.SessionStoreUnavailableException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 
+import org.springframework.core.env.Environment;
 import org.springframework.ui.Model;
 import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.ModelAttribute;
@@ -21,12 +22,16 @@ class PageHeader {
 
 	private final Checkout checkout;
 
-	PageHeader(Checkout checkout) {
+	private final boolean demo;
+
+	PageHeader(Checkout checkout, Environment environment) {
 		this.checkout = checkout;
+		this.demo = environment.matchesProfiles("demo");
 	}
 
 	@ModelAttribute
 	void describe(HttpServletRequest request, Model model) {
+		model.addAttribute("demo", this.demo);
 		try {
 			Principal principal = request.getUserPrincipal();
 			if (principal != null) {

@@ -2,11 +2,13 @@ package io.github.resilientsession.sample;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.Set;
 
 import jakarta.servlet.http.HttpServletRequest;
 
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Profile;
 import org.springframework.core.annotation.Order;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatus;
@@ -40,6 +42,11 @@ class SecurityConfiguration {
 	private static final String CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; "
 			+ "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+	private static final String CONTROL_ROOM_SECURITY_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; "
+			+ "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+	private static final Set<String> LOCAL_NAMES = Set.of("localhost", "127.0.0.1", "[::1]", "0:0:0:0:0:0:0:1");
+
 	/**
 	 * Health for everybody, all else for this machine only: it can be told to do
 	 * something. A page on another site cannot, since it may not send JSON here; nor can
@@ -59,6 +66,29 @@ class SecurityConfiguration {
 			.requestCache((cache) -> cache.requestCache(new NullRequestCache()))
 			.exceptionHandling(
 					(handling) -> handling.authenticationEntryPoint(new HttpStatusEntryPoint(HttpStatus.FORBIDDEN)))
+			.build();
+	}
+
+	/**
+	 * The control room of the demo, for a browser on this machine only: it breaks
+	 * servers. The name is looked at as well, so that no other site can pass for this
+	 * one.
+	 */
+	@Bean
+	@Order(0)
+	@Profile("demo")
+	SecurityFilterChain controlRoomFilters(HttpSecurity http) {
+		return http.securityMatcher("/control/**")
+			.authorizeHttpRequests((requests) -> requests.anyRequest()
+				.access((authentication,
+						context) -> new AuthorizationDecision(isFromThisMachine(context.getRequest())
+								&& LOCAL_NAMES.contains(context.getRequest().getServerName()))))
+			.csrf((csrf) -> csrf.csrfTokenRepository(csrfTokens()))
+			.requestCache((cache) -> cache.requestCache(new NullRequestCache()))
+			.exceptionHandling(
+					(handling) -> handling.authenticationEntryPoint(new HttpStatusEntryPoint(HttpStatus.FORBIDDEN)))
+			.headers((headers) -> headers
+				.contentSecurityPolicy((csp) -> csp.policyDirectives(CONTROL_ROOM_SECURITY_POLICY)))
 			.build();
 	}
 

@@ -71,7 +71,7 @@ abstract class FailingStores {
 	@BeforeAll
 	void startShop() {
 		List<String> arguments = new ArrayList<>(database());
-		arguments.addAll(List.of("--server.port=0", "--shop.embedded-redis=false",
+		arguments.addAll(List.of("--server.port=0", "--shop.embedded-servers=false",
 				"--spring.data.redis.host=" + this.redis.host(), "--spring.data.redis.port=" + this.redis.port(),
 				// All that could give away a session id.
 				"--logging.level.io.github.resilientsession=trace"));

@@ -1,6 +1,5 @@
 package io.github.resilientsession.sample;
 
-import java.io.File;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
@@ -47,14 +46,16 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
  * what the running shop shows to Prometheus.
  */
 @SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT,
-		properties = { "shop.embedded-redis=false", "spring.datasource.url=jdbc:h2:mem:watched;DB_CLOSE_DELAY=-1",
+		properties = { "shop.embedded-servers=false", "spring.datasource.url=jdbc:h2:mem:watched;DB_CLOSE_DELAY=-1",
 				"management.prometheus.metrics.export.enabled=true" })
 @DirtiesContext
 class MonitoringTests {
 
 	private static final RedisServer redis = RedisServer.start();
 
-	private static final Path MONITORING = docs().resolve("monitoring");
+	private static final Path MONITORING = Documents.file("monitoring");
+
+	private static final Pattern FAMILY = Pattern.compile("(?m)^# TYPE (resilient_session_\\w+)");
 
 	private static final Pattern METRIC = Pattern.compile("\\b(?:resilient_session|resilience4j)_[a-z0-9_]+");
 
@@ -112,20 +113,23 @@ class MonitoringTests {
 	}
 
 	@Test
-	void operationsPage_namesMetricsThatExist() throws IOException {
-		String page = Files.readString(docs().resolve("operations.md"));
+	void reference_namesMetricsThatExist_andNoOther() throws IOException {
+		String page = Files.readString(Documents.file("reference.md"));
 		Set<String> named = new TreeSet<>();
-		METRIC.matcher(page.substring(page.indexOf("## Metrics"), page.indexOf("## Logs")))
+		METRIC.matcher(page.substring(page.indexOf("## Metrics")))
 			.results()
 			.map(MatchResult::group)
 			.forEach(named::add);
 		assertThat(named).hasSizeGreaterThan(15)
 			.allSatisfy((name) -> assertThat(this.shown).containsPattern("(?m)^" + name + "(?:_count)?[ {]"));
+		assertThat(FAMILY.matcher(this.shown).results().map((family) -> family.group(1)).toList())
+			.hasSizeGreaterThan(15)
+			.allSatisfy((family) -> assertThat(named).anyMatch(family::startsWith));
 	}
 
 	@Test
 	void alerts_eachHaveAPageInTheRunbook_andTests() throws IOException {
-		String page = Files.readString(docs().resolve("operations.md"));
+		String page = Files.readString(Documents.file("operations.md"));
 		String tests = Files.readString(MONITORING.resolve("alerts-test.yml"));
 		assertThat(alerts()).allSatisfy((alert) -> {
 			String name = (String) alert.get("alert");
@@ -139,7 +143,7 @@ class MonitoringTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "check rules alerts.yml", "test rules alerts-test.yml" })
 	void promtool_findsNothingWrong(String arguments) throws Exception {
-		Optional<Path> promtool = promtool();
+		Optional<Path> promtool = Programs.find("promtool");
 		assumeTrue(promtool.isPresent(), "promtool is not installed (Debian's package prometheus has it)");
 		List<String> command = new ArrayList<>(List.of(promtool.get().toString()));
 		command.addAll(List.of(arguments.split(" ")));
@@ -207,22 +211,6 @@ class MonitoringTests {
 		catch (IOException ex) {
 			throw new IllegalStateException(ex);
 		}
-	}
-
-	private static Path docs() {
-		Path directory = Path.of("").toAbsolutePath();
-		while (!Files.exists(directory.resolve("docs"))) {
-			directory = directory.getParent();
-		}
-		return directory.resolve("docs");
-	}
-
-	private static Optional<Path> promtool() {
-		return Pattern.compile(File.pathSeparator)
-			.splitAsStream(System.getenv("PATH"))
-			.map((directory) -> Path.of(directory, "promtool"))
-			.filter(Files::isExecutable)
-			.findFirst();
 	}
 
 	private static Optional<InetAddress> otherAddress() throws SocketException {

@@ -1,12 +1,11 @@
 package io.github.resilientsession.sample;
 
 import java.io.IOException;
-import java.nio.file.Path;
 
+import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,9 +22,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  * Tests for the ways to start the shop: with servers of its own or with given ones.
  */
 class ProfileTests {
-
-	@TempDir
-	private Path data;
 
 	@ParameterizedTest
 	@ValueSource(strings = { "", "plain" })
@@ -55,19 +51,17 @@ class ProfileTests {
 	}
 
 	@Test
-	void shop_withTheDefaultProfile_keepsItsDatabaseInAFile() {
+	void shop_withTheDefaultProfile_isTheDemo_onARealDatabase() {
 		try (ConfigurableApplicationContext shop = start()) {
 			assertThat(shop.getEnvironment().getDefaultProfiles()).containsExactly("demo");
-			assertThat(shop.getEnvironment().getProperty("spring.datasource.url"))
-				.startsWith("jdbc:h2:file:" + this.data);
+			assertThat(shop.getBean(PostgresServer.class).isRunning()).isTrue();
 		}
 	}
 
 	private ConfigurableApplicationContext start(String... args) {
-		String[] all = new String[args.length + 2];
-		System.arraycopy(args, 0, all, 2, args.length);
+		String[] all = new String[args.length + 1];
+		System.arraycopy(args, 0, all, 1, args.length);
 		all[0] = "--server.port=0";
-		all[1] = "--shop.data-directory=" + this.data;
 		return SpringApplication.run(ShopApplication.class, all);
 	}
 

@@ -26,7 +26,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Tests for the shop as its visitors know it, over HTTP and with a real Redis.
  */
 @SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT,
-		properties = { "shop.embedded-redis=false", "spring.datasource.url=jdbc:h2:mem:shop;DB_CLOSE_DELAY=-1" })
+		properties = { "shop.embedded-servers=false", "spring.datasource.url=jdbc:h2:mem:shop;DB_CLOSE_DELAY=-1" })
 // Redis stops after this class, so no later class may reuse a context that needs it.
 @DirtiesContext
 class ShopTests {

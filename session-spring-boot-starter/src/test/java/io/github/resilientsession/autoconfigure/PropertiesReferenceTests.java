@@ -18,8 +18,8 @@ import tools.jackson.databind.json.JsonMapper;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for the table of properties in the README, against the metadata made from the
- * code.
+ * Tests for the table of properties in docs/reference.md, against the metadata made from
+ * the code.
  */
 class PropertiesReferenceTests {
 
@@ -28,7 +28,7 @@ class PropertiesReferenceTests {
 	private static final Pattern CODE = Pattern.compile("`([^`]+)`");
 
 	@Test
-	void readme_ofTheProject_listsEveryPropertyAndNoOther() throws IOException {
+	void reference_listsEveryPropertyAndNoOther() throws IOException {
 		Set<String> documented = new TreeSet<>();
 		for (String row : rows()) {
 			documented.addAll(names(row));
@@ -39,7 +39,7 @@ class PropertiesReferenceTests {
 	}
 
 	@Test
-	void readme_ofTheProject_tellsTheDefaults() throws IOException {
+	void reference_tellsTheDefaults() throws IOException {
 		for (JsonNode property : properties()) {
 			String value = property.path("defaultValue").asString("");
 			if (!value.isEmpty()) {
@@ -77,15 +77,15 @@ class PropertiesReferenceTests {
 	}
 
 	/**
-	 * The rows of the README's table, found wherever the tests are started.
+	 * The rows of the table, found wherever the tests are started.
 	 */
 	private static Set<String> rows() throws IOException {
 		Path directory = Path.of("").toAbsolutePath();
-		while (!Files.exists(directory.resolve("README.md"))) {
+		while (!Files.exists(directory.resolve("docs/reference.md"))) {
 			directory = directory.getParent();
 		}
-		String readme = Files.readString(directory.resolve("README.md"));
-		String table = readme.substring(readme.indexOf("\n## Properties"));
+		String reference = Files.readString(directory.resolve("docs/reference.md"));
+		String table = reference.substring(reference.indexOf("\n## Properties"), reference.indexOf("\n## Spring"));
 		Set<String> rows = new LinkedHashSet<>();
 		table.lines().filter((line) -> line.startsWith("| `")).forEach(rows::add);
 		return rows;
