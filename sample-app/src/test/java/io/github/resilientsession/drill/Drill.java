@@ -1,0 +1,31 @@
+package io.github.resilientsession.drill;
+
+import java.util.List;
+
+/**
+ * An outage that has happened, to be replayed.
+ */
+interface Drill {
+
+	/**
+	 * Its name on the command line.
+	 */
+	String name();
+
+	/**
+	 * What happens in it, in a line.
+	 */
+	String title();
+
+	/**
+	 * To whom it happens.
+	 */
+	List<Contender> contenders();
+
+	/**
+	 * Let it happen to one of them.
+	 * @return how it came through
+	 */
+	Result play(Contender contender, Stage stage) throws Exception;
+
+}

@@ -1,0 +1,250 @@
+package io.github.resilientsession.drill;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import io.github.resilientsession.testsupport.ConnectionWatch;
+import io.github.resilientsession.testsupport.PostgresServer;
+import io.github.resilientsession.testsupport.RedisServer;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.ScriptOutputType;
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Watches one side, second by second from the incident on.
+ */
+final class Watch implements AutoCloseable {
+
+	private static final double WARM = 0.01;
+
+	/**
+	 * For so many seconds, to be taken for warm.
+	 */
+	private static final int WARM_SECONDS = 3;
+
+	/**
+	 * How often to look for session keys without a TTL: all keys are looked at.
+	 */
+	private static final int SWEEP_SECONDS = 5;
+
+	/**
+	 * Counts those of some keys that have no TTL.
+	 */
+	private static final String SWEEP = "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 1000) "
+			+ "local n = 0 for _, key in ipairs(page[2]) do if redis.call('PTTL', key) == -1 then n = n + 1 end end "
+			+ "return {page[1], n, #page[2]}";
+
+	private final RedisServer redis;
+
+	private final PostgresServer postgres;
+
+	private final Side side;
+
+	private final Crowd crowd;
+
+	private final ConnectionWatch connections;
+
+	private final long queriesBefore;
+
+	private final CountDownLatch ended = new CountDownLatch(1);
+
+	private final List<Double> missing = new ArrayList<>();
+
+	private final Thread thread;
+
+	private long keysWithoutTtl;
+
+	private Watch(RedisServer redis, PostgresServer postgres, Side side, Crowd crowd) {
+		this.redis = redis;
+		this.postgres = postgres;
+		this.side = side;
+		this.crowd = crowd;
+		this.connections = postgres.watchConnections(side.connections());
+		this.queriesBefore = queries();
+		this.thread = new Thread(this::watch, "drill-watch");
+	}
+
+	/**
+	 * Begin: now the incident happens.
+	 */
+	static Watch begin(RedisServer redis, PostgresServer postgres, Side side, Crowd crowd) {
+		crowd.forgetLatencies();
+		Watch watch = new Watch(redis, postgres, side, crowd);
+		watch.thread.start();
+		return watch;
+	}
+
+	private void watch() {
+		long start = System.nanoTime();
+		Sums before = sums();
+		try {
+			for (int second = 1;; second++) {
+				long due = start + TimeUnit.SECONDS.toNanos(second);
+				if (this.ended.await(due - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+					return;
+				}
+				Sums now = sums();
+				synchronized (this.missing) {
+					this.missing.add(now.missingSince(before));
+				}
+				before = now;
+				if (second % SWEEP_SECONDS == 0) {
+					sweep();
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private Sums sums() {
+		return new Sums(this.crowd.visits(),
+				this.side.misses().getAsLong() + this.crowd.falseLogouts() + this.crowd.errors());
+	}
+
+	private void sweep() {
+		try {
+			this.keysWithoutTtl = Math.max(this.keysWithoutTtl, sessionKeys(this.redis, this.side).withoutTtl());
+		}
+		catch (RedisException | IllegalStateException ex) {
+			// It is down just now.
+		}
+	}
+
+	/**
+	 * How many keys of sessions there are.
+	 */
+	static Keys sessionKeys(RedisServer redis, Side side) {
+		String pattern = side.keys() + "*";
+		return redis.call((commands) -> {
+			String cursor = "0";
+			long withoutTtl = 0;
+			long all = 0;
+			do {
+				List<Object> page = commands.eval(SWEEP, ScriptOutputType.MULTI, new String[0], cursor, pattern);
+				cursor = String.valueOf(page.get(0));
+				withoutTtl += (Long) page.get(1);
+				all += (Long) page.get(2);
+			}
+			while (!cursor.equals("0"));
+			return new Keys(all, withoutTtl);
+		});
+	}
+
+	private long queries() {
+		if (this.side.database().isEmpty()) {
+			return 0;
+		}
+		return this.postgres.queryForLong("select sum(xact_commit + xact_rollback) from pg_stat_database "
+				+ "where datname = '" + this.side.database() + "'");
+	}
+
+	/**
+	 * End, when all that is to be watched is over.
+	 * @param drill its name
+	 * @param passed whether what this drill asks for besides holds
+	 * @param details what it shows besides
+	 */
+	Result end(String drill, boolean passed, Map<String, Object> details) throws Exception {
+		this.ended.countDown();
+		this.thread.join();
+		double p99 = this.crowd.p99Millis();
+		this.crowd.stopShopping();
+		this.crowd.lookAtAll();
+		sweep();
+		int peak = this.connections.peakActive();
+		boolean whole = this.crowd.falseLogouts() == 0 && this.crowd.lostWrites() == 0 && this.crowd.resurrected() == 0
+				&& this.keysWithoutTtl == 0;
+		// The last transactions of a connection are in the statistics when it has ended.
+		this.side.close();
+		if (!this.side.database().isEmpty()) {
+			Awaitility.await()
+				.until(() -> this.postgres.queryForLong(
+						"select count(*) from pg_stat_activity where datname = '" + this.side.database() + "'") == 0);
+		}
+		return new Result(drill, this.side.name(), this.crowd.size(), this.crowd.falseLogouts(),
+				this.crowd.lostWrites(), this.crowd.resurrected(), this.crowd.errors(), this.keysWithoutTtl, peak,
+				queries() - this.queriesBefore, Math.round(p99 * 10) / 10d, secondsToWarm(), whole && passed, details);
+	}
+
+	/**
+	 * Something happens again.
+	 * @return how many seconds it had taken to be warm; {@code null} if it was not yet
+	 */
+	@Nullable Integer happensAgain() {
+		synchronized (this.missing) {
+			Integer seconds = secondsToWarm();
+			this.missing.clear();
+			return seconds;
+		}
+	}
+
+	/**
+	 * Let visitors go on until Redis answers them again.
+	 * @param atLeast how long in any case
+	 * @param atMost how long if it does not
+	 */
+	void awaitWarm(Duration atLeast, Duration atMost) throws InterruptedException {
+		TimeUnit.MILLISECONDS.sleep(atLeast.toMillis());
+		for (long left = atMost.minus(atLeast).toSeconds(); left > 0 && !isWarm(); left--) {
+			TimeUnit.SECONDS.sleep(1);
+		}
+	}
+
+	private boolean isWarm() {
+		synchronized (this.missing) {
+			int seconds = this.missing.size();
+			return seconds >= WARM_SECONDS
+					&& this.missing.subList(seconds - WARM_SECONDS, seconds).stream().allMatch((part) -> part <= WARM);
+		}
+	}
+
+	private @Nullable Integer secondsToWarm() {
+		synchronized (this.missing) {
+			for (int second = this.missing.size(); second > 0; second--) {
+				if (this.missing.get(second - 1) > WARM) {
+					return (second < this.missing.size()) ? second : null;
+				}
+			}
+			return 0;
+		}
+	}
+
+	@Override
+	public void close() throws InterruptedException {
+		this.ended.countDown();
+		this.connections.close();
+	}
+
+	/**
+	 * Keys of sessions.
+	 *
+	 * @param all how many; one may be counted twice
+	 * @param withoutTtl how many of them have no TTL
+	 */
+	record Keys(long all, long withoutTtl) {
+
+	}
+
+	/**
+	 * The sums at one moment.
+	 *
+	 * @param visits all visits
+	 * @param missing visits that found no session in Redis, or failed
+	 */
+	private record Sums(long visits, long missing) {
+
+		double missingSince(Sums before) {
+			long since = this.visits - before.visits;
+			return (since > 0) ? (this.missing - before.missing) / (double) since : 1;
+		}
+
+	}
+
+}
