@@ -71,6 +71,7 @@ final class ExamDrill implements Drill {
 				cache.addUntil(() -> cache.evicted() >= stage.scaled(EVICTED));
 				stage.say("%s: Redis has evicted %d keys", side.name(), cache.evicted());
 				watch.awaitWarm(Duration.ofSeconds(5), stage.scaled(AT_MOST));
+				watch.stopCounting();
 				crowd.stopShopping();
 				long evictedSessions = crowd.size() - Watch.sessionKeys(redis, side).all();
 				long counted = side.misses().getAsLong();

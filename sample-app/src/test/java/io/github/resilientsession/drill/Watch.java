@@ -146,14 +146,21 @@ final class Watch implements AutoCloseable {
 	}
 
 	/**
+	 * What comes now is not the incident's any more.
+	 */
+	void stopCounting() throws InterruptedException {
+		this.ended.countDown();
+		this.thread.join();
+	}
+
+	/**
 	 * End, when all that is to be watched is over.
 	 * @param drill its name
 	 * @param passed whether what this drill asks for besides holds
 	 * @param details what it shows besides
 	 */
 	Result end(String drill, boolean passed, Map<String, Object> details) throws Exception {
-		this.ended.countDown();
-		this.thread.join();
+		stopCounting();
 		double p99 = this.crowd.p99Millis();
 		this.crowd.stopShopping();
 		this.crowd.lookAtAll();
