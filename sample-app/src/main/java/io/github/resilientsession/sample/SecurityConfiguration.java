@@ -2,9 +2,12 @@ package io.github.resilientsession.sample;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.List;
 import java.util.Set;
 
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import org.apache.catalina.Globals;
 
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -46,6 +49,8 @@ class SecurityConfiguration {
 			+ "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 	private static final Set<String> LOCAL_NAMES = Set.of("localhost", "127.0.0.1", "[::1]", "0:0:0:0:0:0:0:1");
+
+	private static final List<String> FORWARDING_HEADERS = List.of("X-Forwarded-For", "X-Forwarded-Host", "Forwarded");
 
 	/**
 	 * Health for everybody, all else for this machine only: it can be told to do
@@ -92,17 +97,39 @@ class SecurityConfiguration {
 			.build();
 	}
 
+	/**
+	 * Whether a request was sent here directly, and from here. What it claims about that
+	 * does not count, whatever {@code server.forward-headers-strategy} is.
+	 */
 	private static boolean isFromThisMachine(HttpServletRequest request) {
-		if (request.getHeader("X-Forwarded-For") != null || request.getHeader("Forwarded") != null) {
+		HttpServletRequest received = received(request);
+		// Tomcat (strategy "native") takes the address from a header of any peer in a
+		// private network, and removes the header. It says that it looked, not whether
+		// there was one: then nobody is known to be on this machine.
+		if (received.getAttribute(Globals.REQUEST_FORWARDED_ATTRIBUTE) != null
+				|| FORWARDING_HEADERS.stream().anyMatch((name) -> received.getHeader(name) != null)) {
 			return false;
 		}
 		try {
 			// An address and not a name: nothing is looked up.
-			return InetAddress.getByName(request.getRemoteAddr()).isLoopbackAddress();
+			return InetAddress.getByName(received.getRemoteAddr()).isLoopbackAddress();
 		}
 		catch (UnknownHostException ex) {
 			return false;
 		}
+	}
+
+	/**
+	 * As Tomcat has it: Spring (strategy "framework") hides the headers, and changes the
+	 * address, in a request around it.
+	 */
+	private static HttpServletRequest received(HttpServletRequest request) {
+		HttpServletRequest received = request;
+		while (received instanceof HttpServletRequestWrapper wrapper
+				&& wrapper.getRequest() instanceof HttpServletRequest wrapped) {
+			received = wrapped;
+		}
+		return received;
 	}
 
 	@Bean

@@ -1,10 +1,7 @@
 package io.github.resilientsession.sample;
 
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.net.InetAddress;
-import java.net.NetworkInterface;
-import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -155,7 +152,7 @@ class MonitoringTests {
 
 	@Test
 	void actuator_showsOnlyHealthToOtherMachines() throws Exception {
-		Optional<InetAddress> address = otherAddress();
+		Optional<InetAddress> address = ThisMachine.otherAddress();
 		assumeTrue(address.isPresent(), "This machine has no address but that of itself");
 		String base = "http://" + address.get().getHostAddress() + ":" + this.port + "/actuator/";
 		assertThat(status(base + "health")).isEqualTo(200);
@@ -211,13 +208,6 @@ class MonitoringTests {
 		catch (IOException ex) {
 			throw new IllegalStateException(ex);
 		}
-	}
-
-	private static Optional<InetAddress> otherAddress() throws SocketException {
-		return NetworkInterface.networkInterfaces()
-			.flatMap(NetworkInterface::inetAddresses)
-			.filter((address) -> address instanceof Inet4Address && !address.isLoopbackAddress())
-			.findFirst();
 	}
 
 	private static int status(String uri) throws IOException, InterruptedException {

@@ -33,6 +33,8 @@ class ProfileTests {
 			host = redis.host();
 			port = redis.port();
 			assertLoginWorks(shop);
+			// It can only show what Resilient Session does.
+			assertThat(visitor(shop).get("/control").statusCode()).isEqualTo(profile.isEmpty() ? 200 : 404);
 		}
 		assertNobodyListens(host, port);
 	}
@@ -65,8 +67,12 @@ class ProfileTests {
 		return SpringApplication.run(ShopApplication.class, all);
 	}
 
+	private static Visitor visitor(ConfigurableApplicationContext shop) {
+		return new Visitor(((ServletWebServerApplicationContext) shop).getWebServer().getPort());
+	}
+
 	private static void assertLoginWorks(ConfigurableApplicationContext shop) {
-		Visitor visitor = new Visitor(((ServletWebServerApplicationContext) shop).getWebServer().getPort());
+		Visitor visitor = visitor(shop);
 		assertThat(visitor.apiLogin("anna", "lasting").statusCode()).isEqualTo(200);
 		assertThat(visitor.api("GET", "/api/me").body()).contains("anna");
 	}
