@@ -1,6 +1,7 @@
 package io.github.resilientsession.sample.control;
 
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -17,6 +18,8 @@ import org.springframework.context.event.ContextClosedEvent;
 import org.springframework.context.event.EventListener;
 import org.springframework.http.HttpStatus;
 import org.springframework.scheduling.annotation.Scheduled;
+import org.springframework.session.web.http.CookieHttpSessionIdResolver;
+import org.springframework.session.web.http.CookieSerializer;
 import org.springframework.stereotype.Controller;
 import org.springframework.ui.Model;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -52,10 +55,13 @@ class ControlRoom {
 
 	private final List<Page> pages = new CopyOnWriteArrayList<>();
 
-	ControlRoom(Stores stores, Instruments instruments, LoadGenerator load) {
+	private final CookieHttpSessionIdResolver sessionIds = new CookieHttpSessionIdResolver();
+
+	ControlRoom(Stores stores, Instruments instruments, LoadGenerator load, CookieSerializer cookies) {
 		this.stores = stores;
 		this.instruments = instruments;
 		this.load = load;
+		this.sessionIds.setCookieSerializer(cookies);
 	}
 
 	@GetMapping("/control")
@@ -71,7 +77,10 @@ class ControlRoom {
 			throw new ResponseStatusException(HttpStatus.SERVICE_UNAVAILABLE);
 		}
 		SseEmitter emitter = new SseEmitter(0L);
-		Page page = new Page(emitter, request.getRequestedSessionId());
+		// From the cookie: the request itself would load the session to know whether its
+		// id is good, and no page could be opened while no store answers.
+		String sessionId = this.sessionIds.resolveSessionIds(request).stream().findFirst().orElse(null);
+		Page page = new Page(emitter, sessionId);
 		this.pages.add(page);
 		emitter.onCompletion(() -> this.pages.remove(page));
 		emitter.onError((ex) -> this.pages.remove(page));
@@ -81,7 +90,9 @@ class ControlRoom {
 	@PostMapping("/control/faults/{fault}")
 	@ResponseStatus(HttpStatus.NO_CONTENT)
 	void cause(@PathVariable Fault fault) {
-		this.stores.cause(fault);
+		if (!this.stores.cause(fault)) {
+			throw new ResponseStatusException(HttpStatus.CONFLICT, "Something else is being done to the stores");
+		}
 	}
 
 	@PostMapping("/control/load")
@@ -98,8 +109,14 @@ class ControlRoom {
 	void tell() {
 		try {
 			Instruments.Reading reading = this.instruments.read();
+			// One visitor may have many pages open.
+			Map<String, Instruments.@Nullable OwnSession> sessions = new HashMap<>();
 			for (Page page : this.pages) {
-				page.send(reading, (page.sessionId() != null) ? this.instruments.session(page.sessionId()) : null);
+				String id = page.sessionId();
+				if (id != null && !sessions.containsKey(id)) {
+					sessions.put(id, this.instruments.session(id));
+				}
+				page.send(reading, (id != null) ? sessions.get(id) : null);
 			}
 		}
 		catch (RuntimeException ex) {
@@ -109,6 +126,9 @@ class ControlRoom {
 
 	@Scheduled(fixedDelay = SNAPSHOT_SECONDS, initialDelay = SNAPSHOT_SECONDS, timeUnit = TimeUnit.SECONDS)
 	void snapshot() {
+		if (this.pages.isEmpty()) {
+			return;
+		}
 		try {
 			this.stores.snapshot();
 		}

@@ -38,7 +38,7 @@ enum Fault {
 	/**
 	 * The eviction policy of a cache, and too little memory.
 	 */
-	EVICT("Evict sessions", "allkeys-lru and half the memory: sessions are evicted"),
+	EVICT("Evict sessions", "allkeys-lru and less memory than is used: sessions are evicted"),
 
 	/**
 	 * The database's processes are killed.

@@ -1,8 +1,14 @@
 package io.github.resilientsession.sample.control;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 
 import io.github.resilientsession.sample.EmbeddedServers;
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -16,7 +22,8 @@ import org.springframework.context.event.EventListener;
 import org.springframework.session.events.SessionDeletedEvent;
 
 /**
- * The demo's servers, to be broken and mended. One at a time, whoever presses a button.
+ * The demo's servers, to be broken and mended. One thing at a time is done to them,
+ * whoever presses a button.
  */
 final class Stores {
 
@@ -32,6 +39,16 @@ final class Stores {
 
 	private final Map<Snapshot, Path> snapshots = new EnumMap<>(Snapshot.class);
 
+	/**
+	 * Held by whoever does something to the servers.
+	 */
+	private final ReentrantLock work = new ReentrantLock();
+
+	/**
+	 * Whether a fault is being caused, or waits for a snapshot to be ready.
+	 */
+	private final AtomicBoolean causing = new AtomicBoolean();
+
 	private boolean paused;
 
 	Stores(RedisServer redis, PostgresServer postgres) {
@@ -40,10 +57,26 @@ final class Stores {
 	}
 
 	/**
-	 * Do something to a server.
+	 * Do something to a server, unless something is being done already.
+	 * @return whether it was done
 	 */
-	synchronized void cause(Fault fault) {
-		logger.info("Control room: {}", fault.getLabel());
+	boolean cause(Fault fault) {
+		if (!this.causing.compareAndSet(false, true)) {
+			return false;
+		}
+		this.work.lock();
+		try {
+			logger.info("Control room: {}", fault.getLabel());
+			causeAlone(fault);
+			return true;
+		}
+		finally {
+			this.work.unlock();
+			this.causing.set(false);
+		}
+	}
+
+	private void causeAlone(Fault fault) {
 		if (this.paused && fault != Fault.STOP_DATABASE) {
 			this.redis.resume();
 			this.paused = false;
@@ -54,7 +87,7 @@ final class Stores {
 				this.redis.flushAll();
 			}
 			case KILL -> {
-				snapshot();
+				takeSnapshot();
 				this.redis.kill();
 			}
 			case PAUSE -> {
@@ -63,7 +96,7 @@ final class Stores {
 				this.paused = true;
 			}
 			case RESTART_EMPTY -> {
-				snapshot();
+				takeSnapshot();
 				this.redis.restartEmpty();
 			}
 			case RESTART_OLD -> restartOld();
@@ -75,9 +108,22 @@ final class Stores {
 	}
 
 	/**
-	 * Save the data of Redis from time to time, as snapshots are made in production.
+	 * Save the data of Redis from time to time, as snapshots are made in production. The
+	 * next one will do if something is being done to the servers.
 	 */
-	synchronized void snapshot() {
+	void snapshot() {
+		if (!this.work.tryLock()) {
+			return;
+		}
+		try {
+			takeSnapshot();
+		}
+		finally {
+			this.work.unlock();
+		}
+	}
+
+	private void takeSnapshot() {
 		if (!this.redis.isRunning() || this.paused) {
 			return;
 		}
@@ -115,16 +161,38 @@ final class Stores {
 	}
 
 	private void restartOld() {
-		@Nullable Path old;
-		synchronized (this.snapshots) {
-			old = this.snapshots.getOrDefault(Snapshot.BEFORE_LOGOUT, this.snapshots.get(Snapshot.LAST));
-		}
+		Path old = copyOfOldSnapshot();
 		if (old == null) {
 			this.redis.restartEmpty();
 			return;
 		}
-		this.redis.restartFrom(old);
+		try {
+			this.redis.restartFrom(old);
+		}
+		finally {
+			old.toFile().delete();
+		}
 		logger.info("Redis is back with the sessions of a snapshot: {}", this.redis.keys(SESSIONS).size());
+	}
+
+	/**
+	 * A copy, since the next logout may delete the snapshot itself.
+	 */
+	private @Nullable Path copyOfOldSnapshot() {
+		synchronized (this.snapshots) {
+			Path old = this.snapshots.getOrDefault(Snapshot.BEFORE_LOGOUT, this.snapshots.get(Snapshot.LAST));
+			if (old == null) {
+				return null;
+			}
+			try {
+				Path copy = Files.createTempFile("old-snapshot", ".rdb");
+				copy.toFile().deleteOnExit();
+				return Files.copy(old, copy, StandardCopyOption.REPLACE_EXISTING);
+			}
+			catch (IOException ex) {
+				throw new UncheckedIOException("The old snapshot cannot be copied", ex);
+			}
+		}
 	}
 
 	private void fill() {
