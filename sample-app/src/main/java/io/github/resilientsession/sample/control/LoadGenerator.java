@@ -16,7 +16,8 @@ import org.HdrHistogram.Recorder;
 
 /**
  * Visitors who are not there, so that something moves: each second a number of visits to
- * some sessions of their own. A visit in five writes.
+ * some sessions of their own. A visit in five writes. As with real visitors, nobody waits
+ * for the visit of another: when it is due does not depend on how long others take.
  */
 final class LoadGenerator implements AutoCloseable {
 
@@ -25,6 +26,10 @@ final class LoadGenerator implements AutoCloseable {
 	private static final int VISITORS = 500;
 
 	private static final int THREADS = 16;
+
+	private static final long PAUSE = Duration.ofMillis(100).toNanos();
+
+	private static final long MAX_DELAY = Duration.ofSeconds(1).toNanos();
 
 	private static final long MAX_LATENCY = Duration.ofMinutes(1).toNanos();
 
@@ -38,11 +43,9 @@ final class LoadGenerator implements AutoCloseable {
 
 	private final AtomicLong absent = new AtomicLong();
 
-	private final AtomicLong tickets = new AtomicLong();
+	private final AtomicLong dropped = new AtomicLong();
 
-	private volatile int visitsPerSecond;
-
-	private volatile long since;
+	private volatile Schedule schedule = Schedule.of(0);
 
 	private volatile boolean closed;
 
@@ -60,13 +63,11 @@ final class LoadGenerator implements AutoCloseable {
 	 * @param perSecond 0 for none
 	 */
 	void set(int perSecond) {
-		this.tickets.set(0);
-		this.since = System.nanoTime();
-		this.visitsPerSecond = Math.min(perSecond, MAX_VISITS_PER_SECOND);
+		this.schedule = Schedule.of(Math.min(perSecond, MAX_VISITS_PER_SECOND));
 	}
 
 	int visitsPerSecond() {
-		return this.visitsPerSecond;
+		return this.schedule.visitsPerSecond();
 	}
 
 	/**
@@ -74,31 +75,43 @@ final class LoadGenerator implements AutoCloseable {
 	 */
 	Visits take() {
 		Histogram histogram = this.latencies.getIntervalHistogram();
-		return new Visits(histogram.getTotalCount(), this.failures.getAndSet(0), this.absent.get(),
-				Math.round(histogram.getValueAtPercentile(99) / 1e4) / 100d);
+		return new Visits(histogram.getTotalCount(), this.failures.getAndSet(0), this.dropped.getAndSet(0),
+				this.absent.get(), Math.round(histogram.getValueAtPercentile(99) / 1e4) / 100d);
 	}
 
 	private void visit() {
 		while (!this.closed) {
-			int rate = this.visitsPerSecond;
-			if (rate == 0) {
-				LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(100));
+			Schedule schedule = this.schedule;
+			if (schedule.visitsPerSecond() == 0) {
+				LockSupport.parkNanos(PAUSE);
 				continue;
 			}
-			long due = this.since + this.tickets.getAndIncrement() * TimeUnit.SECONDS.toNanos(1) / rate;
-			long left = due - System.nanoTime();
-			if (left > 0) {
-				LockSupport.parkNanos(left);
+			long due = schedule.next();
+			for (long left = due - System.nanoTime(); left > 0 && isValid(schedule); left = due - System.nanoTime()) {
+				LockSupport.parkNanos(Math.min(left, PAUSE));
 			}
-			long start = System.nanoTime();
+			if (!isValid(schedule)) {
+				continue;
+			}
+			if (System.nanoTime() - due > MAX_DELAY) {
+				// Else all that were late would come at once when a store is back.
+				this.dropped.incrementAndGet();
+				continue;
+			}
 			try {
 				visitOnce();
 			}
 			catch (RuntimeException ex) {
 				this.failures.incrementAndGet();
 			}
-			this.latencies.recordValue(Math.min(System.nanoTime() - start, MAX_LATENCY));
+			// From when it was due: also what waited for a thread has waited.
+			this.latencies.recordValue(Math.min(System.nanoTime() - due, MAX_LATENCY));
 		}
+	}
+
+	private boolean isValid(Schedule schedule) {
+		// No two are equal, since no two counters are.
+		return schedule.equals(this.schedule) && !this.closed;
 	}
 
 	private void visitOnce() {
@@ -132,14 +145,35 @@ final class LoadGenerator implements AutoCloseable {
 	}
 
 	/**
+	 * When visits are due.
+	 *
+	 * @param visitsPerSecond how many in a second
+	 * @param since when the first one is, as {@link System#nanoTime()}
+	 * @param given how many have a thread already
+	 */
+	private record Schedule(int visitsPerSecond, long since, AtomicLong given) {
+
+		static Schedule of(int visitsPerSecond) {
+			return new Schedule(visitsPerSecond, System.nanoTime(), new AtomicLong());
+		}
+
+		long next() {
+			return this.since + this.given.getAndIncrement() * TimeUnit.SECONDS.toNanos(1) / this.visitsPerSecond;
+		}
+
+	}
+
+	/**
 	 * What has come of the visits since the last time.
 	 *
 	 * @param count how many there were
 	 * @param failed how many got an error
+	 * @param dropped how many were not begun, as they were late by more than a second
 	 * @param absent how many have found no session so far: nobody ever should
-	 * @param p99Ms the 99th percentile of the time they took, in milliseconds
+	 * @param p99Ms the 99th percentile of the time from when they were due to when they
+	 * were done, in milliseconds
 	 */
-	record Visits(long count, long failed, long absent, double p99Ms) {
+	record Visits(long count, long failed, long dropped, long absent, double p99Ms) {
 
 	}
 
