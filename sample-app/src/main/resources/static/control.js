@@ -34,7 +34,10 @@ function chart(id, names) {
   });
 }
 
+// What a chart shows is in its caption as well, in figures.
 function push(to, values) {
+  byId(to.canvas.id + '-now').textContent = to.data.datasets.map((set, i) =>
+    (values.length > 1 ? set.label + ' ' : '') + (values[i] ?? '–')).join(', ');
   to.data.datasets.forEach((set, i) => {
     set.data.push(values[i]);
     set.data.shift();
@@ -64,7 +67,7 @@ function show(charts, message) {
   state('hit-rate', reads > 0 ? Math.round(100 * reading.hits / reads) + ' %' : '–', reads > 0 && reading.hits / reads < 0.9);
   byId('misses').textContent = Object.entries(misses).filter(([, n]) => n > 0).map(([cause, n]) => n + ' ' + cause).join(', ');
   state('absent', String(reading.load.absent), reading.load.absent > 0);
-  byId('absent-more').textContent = 'of the visitors below; ' + reading.load.failed + ' errors in the last second';
+  byId('absent-more').textContent = 'of the visitors below; ' + reading.load.failed + ' errors and ' + reading.load.dropped + ' not begun in time, in the last second';
   document.querySelectorAll('[data-load]').forEach((button) =>
     button.setAttribute('aria-pressed', String(Number(button.dataset.load) === reading.visitsPerSecond)));
   state('pending', String(stores.counts.pending + stores.counts.unpersisted), false);
@@ -93,10 +96,17 @@ function show(charts, message) {
 }
 
 async function send(button, path, done) {
+  if (button.hasAttribute('aria-busy')) {
+    return;
+  }
   button.setAttribute('aria-busy', 'true');
   try {
     const response = await fetch(path, {method: 'POST', headers: {[csrf.dataset.header]: csrf.content}});
-    byId('said').textContent = response.ok ? done : 'That did not work: ' + response.status;
+    if (response.status === 409) {
+      byId('said').textContent = 'Another button is still at work.';
+    } else {
+      byId('said').textContent = response.ok ? done : 'That did not work: ' + response.status;
+    }
   } catch (error) {
     byId('said').textContent = 'The shop does not answer.';
   } finally {
@@ -113,10 +123,14 @@ function start() {
   };
   const base = location.pathname.replace(/\/$/, '');
   document.querySelectorAll('[data-fault]').forEach((button) => button.addEventListener('click',
-    () => send(button, base + '/faults/' + button.dataset.fault, button.textContent + ': done; ' + button.title + '.')));
+    () => send(button, base + '/faults/' + button.dataset.fault, button.textContent + ': done; ' + byId(button.getAttribute('aria-describedby')).textContent + '.')));
   document.querySelectorAll('[data-load]').forEach((button) => button.addEventListener('click',
     () => send(button, base + '/load?visitsPerSecond=' + button.dataset.load, button.textContent + ', from now on.')));
-  const events = new EventSource(base + '/events');
+  listen(charts, base + '/events');
+}
+
+function listen(charts, path) {
+  const events = new EventSource(path);
   let first = true;
   events.onmessage = (event) => {
     if (first) {
@@ -125,7 +139,14 @@ function start() {
     }
     show(charts, JSON.parse(event.data));
   };
-  events.onerror = () => { byId('said').textContent = 'The shop does not answer; trying again.'; };
+  events.onerror = () => {
+    byId('said').textContent = 'The shop does not answer; trying again.';
+    first = true;
+    // The browser tries again by itself when the connection is lost, but not after an answer that is an error.
+    if (events.readyState === EventSource.CLOSED) {
+      setTimeout(() => listen(charts, path), 2000);
+    }
+  };
 }
 
 start();
