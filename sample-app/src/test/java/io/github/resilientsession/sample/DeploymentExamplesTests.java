@@ -6,11 +6,13 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
@@ -24,6 +26,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.util.unit.DataSize;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
  * Tests for the examples in {@code docs/deploy}: they can be read, and do what the docs
@@ -81,7 +84,34 @@ class DeploymentExamplesTests {
 	void haproxy_hasNoAffinity_andAsksForReadiness() throws IOException {
 		String configuration = Files.readString(DEPLOY.resolve("haproxy.cfg"));
 		assertThat(configuration.lines().map(String::strip)).noneMatch((line) -> line.startsWith("cookie "))
-			.contains("http-check send meth GET uri /actuator/health/readiness", "retry-on conn-failure");
+			.contains("http-check send meth GET uri /actuator/health/readiness", "retry-on conn-failure")
+			.anyMatch((line) -> line.startsWith("default-server check ") && line.contains(" fall 2 rise 2 "));
+	}
+
+	@Test
+	void haproxy_saysWhoAskedAndHow_andKeepsTheActuatorInside() throws IOException {
+		assertThat(Files.readString(DEPLOY.resolve("haproxy.cfg")).lines().map(String::strip)).contains(
+				"http-request set-header X-Forwarded-For %[src]",
+				"http-request set-header X-Forwarded-Proto https if { ssl_fc }",
+				"http-request set-header X-Forwarded-Proto http unless { ssl_fc }",
+				"http-request del-header X-Forwarded-Host",
+				"http-request deny deny_status 404 if { path_beg /actuator }");
+	}
+
+	@Test
+	void haproxy_findsNothingWrong() throws Exception {
+		Optional<Path> haproxy = Programs.find("haproxy");
+		assumeTrue(haproxy.isPresent(), "HAProxy is not installed (Debian's package haproxy)");
+		ProcessBuilder check = new ProcessBuilder(haproxy.get().toString(), "-c", "-f",
+				DEPLOY.resolve("haproxy.cfg").toString())
+			.redirectErrorStream(true);
+		check.environment()
+			.putAll(Map.of("SHOP_BIND", "127.0.0.1:8080", "SHOP_NODE_ONE", "127.0.0.1:8081", "SHOP_NODE_TWO",
+					"127.0.0.1:8082", "SHOP_NODE_THREE", "127.0.0.1:8083"));
+		Process process = check.start();
+		String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+		assertThat(process.waitFor()).as(output).isZero();
+		assertThat(output).contains("Configuration file is valid").doesNotContain("[WARNING]", "[ALERT]");
 	}
 
 	@Test

@@ -3,11 +3,15 @@ package io.github.resilientsession.sample;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -29,11 +33,16 @@ class DocumentationTests {
 
 	private static final Pattern FENCED = Pattern.compile("(?ms)^ *```.*?^ *```");
 
-	private static final Pattern TEST_CLASS = Pattern.compile("`(\\w+Tests)`");
+	private static final Pattern TEST_CLASS = Pattern.compile("`([A-Z]\\w+Tests)`");
 
-	private static final Pattern TEST_METHOD = Pattern.compile("`([a-z]\\w*_\\w+)`");
+	private static final Pattern TEST_CLASS_OR_METHOD = Pattern.compile("`([A-Z]\\w+Tests|[a-z]\\w*_\\w+)`");
 
-	private static final String TESTS = tests();
+	private static final Pattern SUPERCLASS = Pattern.compile("(?m)^[\\w ]*class \\w+ extends (\\w+)");
+
+	/**
+	 * The sources of the tests, by the names of their classes.
+	 */
+	private static final Map<String, String> TESTS = tests();
 
 	@ParameterizedTest
 	@MethodSource("pages")
@@ -54,12 +63,55 @@ class DocumentationTests {
 	@ParameterizedTest
 	@MethodSource("pages")
 	void tests_thatAreNamed_exist(Path page) throws IOException {
+		assertThat(all(TEST_CLASS, Files.readString(page))).allSatisfy((name) -> assertThat(TESTS).containsKey(name));
+	}
+
+	@ParameterizedTest
+	@MethodSource("features")
+	void feature_isShownByTests_ofTheClassesItNames(Path page) throws IOException {
 		String text = Files.readString(page);
-		assertThat(all(TEST_CLASS, text)).allSatisfy((name) -> assertThat(TESTS).contains("class " + name + " "));
-		if (page.getParent().endsWith("features")) {
-			assertThat(all(TEST_METHOD, text.substring(text.indexOf("## Shown by"))))
-				.allSatisfy((name) -> assertThat(TESTS).contains("void " + name + "("));
+		assertThat(text).contains("## Shown by");
+		String testClass = null;
+		int methods = 0;
+		for (String name : all(TEST_CLASS_OR_METHOD, text.substring(text.indexOf("## Shown by")))) {
+			if (name.endsWith("Tests")) {
+				testClass = name;
+				continue;
+			}
+			assertThat(testClass).as("The class of %s in %s", name, page).isNotNull();
+			assertThat(family(testClass)).as("%s of %s in %s", name, testClass, page)
+				.anyMatch((source) -> hasTest(source, name));
+			methods++;
 		}
+		assertThat(methods).as("Tests in %s", page).isPositive();
+	}
+
+	/**
+	 * The source of a class, those that it inherits tests from, and those that inherit
+	 * its tests.
+	 */
+	private static List<String> family(String testClass) {
+		List<String> family = new ArrayList<>();
+		for (String name = testClass; TESTS.containsKey(name); name = superclass(TESTS.get(name))) {
+			family.add(TESTS.get(name));
+		}
+		TESTS.values().stream().filter((source) -> superclass(source).equals(testClass)).forEach(family::add);
+		return family;
+	}
+
+	private static String superclass(String source) {
+		Matcher superclass = SUPERCLASS.matcher(source);
+		return superclass.find() ? superclass.group(1) : "";
+	}
+
+	private static boolean hasTest(String source, String method) {
+		int start = source.indexOf("void " + method + "(");
+		if (start < 0) {
+			return false;
+		}
+		// Annotations are between the method and the empty line before it.
+		String before = source.substring(source.lastIndexOf("\n\n", start), start);
+		return before.contains("@Test\n") || before.contains("@ParameterizedTest");
 	}
 
 	private static List<String> all(Pattern pattern, String text) {
@@ -89,19 +141,23 @@ class DocumentationTests {
 		}
 	}
 
-	private static String tests() {
-		StringBuilder sources = new StringBuilder();
+	static Stream<Path> features() throws IOException {
+		return pages().filter((page) -> page.getParent().endsWith("features"));
+	}
+
+	private static Map<String, String> tests() {
+		Map<String, String> sources = new TreeMap<>();
 		try (Stream<Path> files = Files.walk(ROOT)) {
 			for (Path file : files.filter((it) -> it.toString().contains("src/test/java"))
-				.filter((it) -> it.toString().endsWith(".java"))
+				.filter((it) -> it.toString().endsWith("Tests.java"))
 				.toList()) {
-				sources.append(Files.readString(file));
+				sources.put(file.getFileName().toString().replace(".java", ""), Files.readString(file));
 			}
 		}
 		catch (IOException ex) {
 			throw new IllegalStateException(ex);
 		}
-		return sources.toString();
+		return sources;
 	}
 
 }
