@@ -69,7 +69,7 @@ public final class SessionNode implements AutoCloseable {
 			DoctorSettings.OnCritical.WARN, null, 0.8, 0.95, 1.5, Duration.ofSeconds(60), Duration.ofHours(2),
 			Duration.ofMillis(50));
 
-	private static final CircuitSettings CIRCUIT = new CircuitSettings(20, 5, 50, Duration.ofMillis(100));
+	private static final Duration PROBE_INTERVAL = Duration.ofMillis(100);
 
 	public final Events events = new Events();
 
@@ -114,16 +114,20 @@ public final class SessionNode implements AutoCloseable {
 		DurableTier durable = new DurableTier(options.dataSource.apply(this.pool), durableSettings, clock, listener);
 		ResilientSessions.Settings settings = new ResilientSessions.Settings(
 				new SessionFlow.Settings(options.mode, durableSettings,
-						new LoadSettings(MAX_CONCURRENT_LOADS, 100, options.loadQueue, LOAD_TIME_LIMIT),
+						new LoadSettings(MAX_CONCURRENT_LOADS, 100, options.loadQueue, options.loadTimeLimit),
 						new OutageSettings(options.strict, options.ttl.max())),
 				new RepositorySettings(options.ttl, options.maxSessionSize, UnreadableAttributePolicy.QUARANTINE,
 						Duration.ofSeconds(5)),
-				CIRCUIT, CIRCUIT, options.resync, options.reconcileInterval, Duration.ofMillis(500), options.doctor,
-				options.ttlAudit);
+				circuit(options.redisProbeInterval), circuit(options.durableProbeInterval), options.resync,
+				options.reconcileInterval, options.expiryInterval, options.doctor, options.ttlAudit);
 		this.sessions = new ResilientSessions(this.redis, durable, codec, settings, durable::initializeSchema, clock,
 				listener, options.observations);
 		this.repository = this.sessions.repository();
 		this.sessions.start();
+	}
+
+	private static CircuitSettings circuit(Duration probeInterval) {
+		return new CircuitSettings(20, 5, 50, probeInterval);
 	}
 
 	private static LettuceConnectionFactory application(Options options, ClientResources resources) {
@@ -254,6 +258,14 @@ public final class SessionNode implements AutoCloseable {
 
 		private Duration reconcileInterval = RECONCILE_INTERVAL;
 
+		private Duration expiryInterval = Duration.ofMillis(500);
+
+		private Duration redisProbeInterval = PROBE_INTERVAL;
+
+		private Duration durableProbeInterval = PROBE_INTERVAL;
+
+		private Duration loadTimeLimit = LOAD_TIME_LIMIT;
+
 		private int loadQueue = 10_000;
 
 		private DoctorSettings doctor = NO_DOCTOR;
@@ -326,6 +338,19 @@ public final class SessionNode implements AutoCloseable {
 		 */
 		public Options notPuttingBack() {
 			return resync(new ResyncSettings(5_000, 1));
+		}
+
+		/**
+		 * The intervals and limits that users have by default: those of tests are
+		 * shorter.
+		 */
+		public Options asByDefault() {
+			this.reconcileInterval = Duration.ofSeconds(1);
+			this.expiryInterval = Duration.ofSeconds(30);
+			this.redisProbeInterval = Duration.ofMillis(200);
+			this.durableProbeInterval = Duration.ofMillis(500);
+			this.loadTimeLimit = Duration.ofSeconds(3);
+			return this;
 		}
 
 		/**

@@ -6,10 +6,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 import io.github.resilientsession.sample.Programs;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
+import org.awaitility.Awaitility;
 
 /**
  * Three nodes behind HAProxy without affinity: nodes are killed and started again in
@@ -41,26 +43,30 @@ final class BalancerDrill implements Drill {
 	}
 
 	@Override
+	public Optional<String> needs() {
+		return Programs.find("haproxy").isPresent() ? Optional.empty()
+				: Optional.of("HAProxy is not installed (apt-get install haproxy)");
+	}
+
+	@Override
 	public List<Contender> contenders() {
 		return List.of(Contender.PLAIN, Contender.RESILIENT);
 	}
 
 	@Override
 	public Result play(Contender contender, Stage stage) throws Exception {
-		Path haproxy = Programs.find("haproxy")
-			.orElseThrow(() -> new IllegalStateException("This drill needs HAProxy: apt-get install haproxy"));
+		Path haproxy = Programs.find("haproxy").orElseThrow();
 		boolean ours = contender == Contender.RESILIENT;
-		String name = ours ? Side.OURS : "plain";
+		String name = ours ? Side.OURS : Side.PLAIN;
 		List<ShopNode> nodes = new ArrayList<>();
 		try (RedisServer redis = RedisServer.start(); PostgresServer postgres = PostgresServer.start()) {
 			String url = postgres.createDatabase();
 			for (int i = 1; i <= NODES; i++) {
 				nodes.add(new ShopNode(name + "-" + i, settings(ours, redis, url, postgres)));
 			}
+			stage.say("%s: %d nodes start", name, NODES);
+			nodes.forEach(ShopNode::awaitReady);
 			try (LoadBalancer balancer = new LoadBalancer(haproxy, nodes)) {
-				stage.say("%s: %d nodes start", name, NODES);
-				nodes.forEach(ShopNode::awaitReady);
-				stage.pass(DOWN);
 				Side side = new Side(name, new HttpShop(balancer.uri()), "spring:session:sessions:",
 						ours ? PostgresServer.database(url) : "", "resilient-session",
 						() -> nodes.stream().mapToLong(ShopNode::misses).sum(), null, () -> {
@@ -69,7 +75,7 @@ final class BalancerDrill implements Drill {
 							}
 						});
 				try (side; Crowd crowd = new Crowd(side.shop())) {
-					return play(side, crowd, nodes, redis, postgres, stage);
+					return play(side, crowd, nodes, balancer, redis, postgres, stage);
 				}
 			}
 		}
@@ -80,10 +86,10 @@ final class BalancerDrill implements Drill {
 		}
 	}
 
-	private Result play(Side side, Crowd crowd, List<ShopNode> nodes, RedisServer redis, PostgresServer postgres,
-			Stage stage) throws Exception {
+	private Result play(Side side, Crowd crowd, List<ShopNode> nodes, LoadBalancer balancer, RedisServer redis,
+			PostgresServer postgres, Stage stage) throws Exception {
 		stage.say("%s: %d users log in", side.name(), stage.scaled(USERS));
-		crowd.logIn(stage.scaled(USERS));
+		crowd.begin(stage.scaled(USERS));
 		// Whoever logs in at one node asks another next.
 		crowd.lookAtAll();
 		long loops = crowd.falseLogouts();
@@ -98,6 +104,8 @@ final class BalancerDrill implements Drill {
 				node.awaitReady();
 				stage.pass(DOWN);
 			}
+			Awaitility.await().until(() -> balancer.broughtBack() >= NODES);
+			int dead = balancer.takenOutDead();
 			long errorsByNodes = crowd.errors();
 			watch.happensAgain();
 			redis.kill();
@@ -107,11 +115,15 @@ final class BalancerDrill implements Drill {
 			redis.restartEmpty();
 			stage.say("%s: Redis is back, empty; %d nodes are ready", side.name(), ready);
 			watch.awaitWarm(DOWN.multipliedBy(2), stage.scaled(AT_MOST));
+			int unready = balancer.takenOutUnready();
 			Map<String, Object> details = new LinkedHashMap<>();
+			details.put("nodes_taken_out_when_dead", dead);
+			details.put("nodes_taken_out_for_not_being_ready", unready);
 			details.put("login_loops", loops);
 			details.put("errors_while_nodes_were_killed", errorsByNodes);
 			details.put("nodes_ready_while_redis_was_down", ready);
-			return watch.end(name(), loops == 0 && ready == NODES, details);
+			return watch.end(name(), details,
+					() -> loops == 0 && ready == NODES && dead >= NODES && unready == 0 && watch.hasWarmedUp());
 		}
 	}
 

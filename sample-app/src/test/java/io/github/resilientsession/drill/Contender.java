@@ -44,10 +44,8 @@ enum Contender {
 
 		@Override
 		Side enter(RedisServer redis, PostgresServer postgres) {
-			return Side
-				.of(new Peers(redis, postgres).resilient((options) -> options.reconcileInterval(Duration.ofSeconds(1))
-					.doctor(OFTEN)
-					.ttlAudit(TtlAuditSettings.DEFAULTS)));
+			return Side.of(new Peers(redis, postgres)
+				.resilient((options) -> options.asByDefault().doctor(OFTEN).ttlAudit(TtlAuditSettings.DEFAULTS)));
 		}
 
 	};

@@ -3,6 +3,8 @@ package io.github.resilientsession.drill;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -34,6 +36,11 @@ final class Crowd implements AutoCloseable {
 	 */
 	private static final int PURCHASES = 20;
 
+	/**
+	 * So often whoever gets no answer tries again in the end.
+	 */
+	private static final int ROUNDS = 10;
+
 	private final Shop shop;
 
 	private final List<Visitor> visitors = new ArrayList<>();
@@ -63,36 +70,56 @@ final class Crowd implements AutoCloseable {
 	}
 
 	/**
-	 * Let more visitors log in, as fast as it goes.
+	 * Let the visitors of the beginning log in, as fast as it goes.
+	 * @throws IllegalStateException if one of them could not: then nothing can be said of
+	 * what comes
 	 */
-	void logIn(int count) throws Exception {
+	void begin(int count) throws Exception {
+		int refused = come(count);
+		if (refused > 0) {
+			throw new IllegalStateException(
+					refused + " of " + count + " visitors could not log in before anything had happened");
+		}
+	}
+
+	/**
+	 * Let more visitors log in, as fast as it goes.
+	 * @return how many of them could not
+	 */
+	int come(int count) throws Exception {
 		List<Visitor> more = new ArrayList<>();
 		for (int i = 0; i < count; i++) {
 			more.add(new Visitor());
 		}
-		each(more, (visitor) -> visitor.logIn());
+		int refused = each(more, (visitor) -> visitor.logIn()).size();
 		synchronized (this.visitors) {
 			this.visitors.addAll(more);
 		}
 		this.active = this.visitors.size();
+		return refused;
 	}
 
 	/**
 	 * Let some visitors do something, as fast as it goes.
+	 * @return those who got an error
 	 */
-	private void each(List<Visitor> some, Action action) throws Exception {
+	private List<Visitor> each(List<Visitor> some, Action action) throws Exception {
 		AtomicInteger next = new AtomicInteger();
+		Queue<Visitor> refused = new ConcurrentLinkedQueue<>();
 		List<Future<?>> parts = new ArrayList<>();
 		for (int i = 0; i < THREADS / 2; i++) {
 			parts.add(this.threads.submit(() -> {
 				for (int at = next.getAndIncrement(); at < some.size(); at = next.getAndIncrement()) {
-					some.get(at).request(action);
+					if (!some.get(at).request(action)) {
+						refused.add(some.get(at));
+					}
 				}
 			}));
 		}
 		for (Future<?> part : parts) {
 			part.get();
 		}
+		return List.copyOf(refused);
 	}
 
 	/**
@@ -101,8 +128,11 @@ final class Crowd implements AutoCloseable {
 	void change(double buyers, double leavers) throws Exception {
 		int buying = (int) (buyers * this.visitors.size());
 		int leaving = (int) (leavers * this.visitors.size());
-		each(this.visitors.subList(0, buying), (visitor) -> visitor.buy());
-		each(this.visitors.subList(buying, buying + leaving), (visitor) -> visitor.logOut());
+		List<Visitor> refused = new ArrayList<>(each(this.visitors.subList(0, buying), (visitor) -> visitor.buy()));
+		refused.addAll(each(this.visitors.subList(buying, buying + leaving), (visitor) -> visitor.logOut()));
+		if (!refused.isEmpty()) {
+			throw new IllegalStateException(refused.size() + " visitors got an error before anything had happened");
+		}
 	}
 
 	/**
@@ -151,10 +181,27 @@ final class Crowd implements AutoCloseable {
 	}
 
 	/**
-	 * Let everybody look once: what was lost is found out.
+	 * Let everybody look once, and whoever was logged out log in again; not all may get
+	 * an answer.
 	 */
-	void lookAtAll() throws Exception {
-		each(this.visitors, (visitor) -> visitor.look());
+	void comeBack() throws Exception {
+		each(List.copyOf(this.visitors), (visitor) -> visitor.look());
+	}
+
+	/**
+	 * Let everybody look once: what was lost is found out. Who gets an error, or is in
+	 * the middle of another request, looks again.
+	 * @return how many have not got an answer in the end
+	 */
+	int lookAtAll() throws Exception {
+		List<Visitor> left = List.copyOf(this.visitors);
+		for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
+			if (round > 1) {
+				TimeUnit.SECONDS.sleep(2);
+			}
+			left = each(left, (visitor) -> visitor.look());
+		}
+		return left.size();
 	}
 
 	/**
@@ -227,16 +274,19 @@ final class Crowd implements AutoCloseable {
 
 		/**
 		 * Do something, unless another request of the same visitor is under way.
+		 * @return whether it was done, and answered
 		 */
-		void request(Action action) {
+		boolean request(Action action) {
 			if (!this.busy.compareAndSet(false, true)) {
-				return;
+				return false;
 			}
 			try {
 				action.perform(this);
+				return true;
 			}
 			catch (RuntimeException ex) {
 				Crowd.this.errors.incrementAndGet();
+				return false;
 			}
 			finally {
 				this.busy.set(false);
@@ -308,6 +358,9 @@ final class Crowd implements AutoCloseable {
 				if (this.acknowledged > 0) {
 					Crowd.this.lostWrites.incrementAndGet();
 				}
+				// It has been counted, also if the login fails.
+				this.id = "";
+				this.acknowledged = 0;
 				logIn();
 				return;
 			}

@@ -1,6 +1,7 @@
 package io.github.resilientsession.drill;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * An outage that has happened, to be replayed.
@@ -16,6 +17,14 @@ interface Drill {
 	 * What happens in it, in a line.
 	 */
 	String title();
+
+	/**
+	 * What is missing on this machine to play it.
+	 * @return empty if nothing is
+	 */
+	default Optional<String> needs() {
+		return Optional.empty();
+	}
 
 	/**
 	 * To whom it happens.

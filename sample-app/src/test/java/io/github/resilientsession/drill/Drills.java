@@ -82,12 +82,20 @@ public final class Drills {
 
 	private static boolean play(Drill drill, double scale, PrintStream out) throws Exception {
 		out.printf("%n%s: %s%n", drill.name(), drill.title());
+		if (drill.needs().isPresent()) {
+			out.println("skipped: " + drill.needs().get());
+			return true;
+		}
 		List<Result> results = new ArrayList<>();
 		for (Contender contender : drill.contenders()) {
 			results.add(drill.play(contender, new Stage(scale, out)));
 		}
 		print(results, out);
 		write(drill, results, out);
+		if (results.stream().anyMatch((result) -> result.side().equals(Side.PLAIN) && result.passed())) {
+			out.println("Nothing has happened to " + Side.PLAIN + ": this proves nothing.");
+			return false;
+		}
 		return results.stream().filter((result) -> result.side().equals(Side.OURS)).allMatch(Result::passed);
 	}
 

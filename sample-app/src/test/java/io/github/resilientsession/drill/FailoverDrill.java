@@ -29,7 +29,7 @@ final class FailoverDrill implements Drill {
 
 	private static final double LEAVERS = 0.02;
 
-	private static final Duration AT_LEAST = Duration.ofSeconds(10);
+	private static final Duration AT_LEAST = Duration.ofSeconds(5);
 
 	private static final Duration AT_MOST = Duration.ofMinutes(2);
 
@@ -55,7 +55,7 @@ final class FailoverDrill implements Drill {
 				Side side = contender.enter(redis, postgres);
 				Crowd crowd = new Crowd(side.shop())) {
 			stage.say("%s: %d visitors log in", side.name(), stage.scaled(SESSIONS));
-			crowd.logIn(stage.scaled(SESSIONS));
+			crowd.begin(stage.scaled(SESSIONS));
 			Path old = redis.snapshot();
 			stage.say("%s: after what the replica has, %.0f %% change their carts and %.0f %% log out", side.name(),
 					100 * BUYERS, 100 * LEAVERS);
@@ -67,15 +67,17 @@ final class FailoverDrill implements Drill {
 				stage.say("%s: Redis has the state from before", side.name());
 				watch.awaitWarm(AT_LEAST, stage.scaled(AT_MOST));
 				Map<String, Object> details = new LinkedHashMap<>();
-				details.put("p99_ms_after_the_old_state", Math.round(crowd.p99Millis()));
-				crowd.forgetLatencies();
-				Integer seconds = watch.happensAgain();
-				details.put("seconds_until_warm_after_the_old_state", (seconds != null) ? seconds : "not yet");
+				boolean cameThrough = watch.next("after_the_old_state", details);
+				// Before what is old is gone.
+				stage.say("%s: everybody looks", side.name());
+				boolean passed = crowd.lookAtAll() == 0 && cameThrough;
+				watch.next("while_everybody_looked", new LinkedHashMap<>());
 				redis.kill();
 				redis.restartEmpty();
 				stage.say("%s: Redis is empty", side.name());
 				watch.awaitWarm(AT_LEAST, stage.scaled(AT_MOST));
-				return watch.end(name(), true, details);
+				boolean all = passed && watch.isBounded() && watch.hasWarmedUp();
+				return watch.end(name(), details, () -> all);
 			}
 		}
 	}

@@ -19,25 +19,31 @@ final class OomDrill implements Drill {
 
 	private static final int CLIENTS = 312;
 
+	private static final String FORECAST = "seconds_until_full_as_forecast";
+
 	private static final int KILLS = 5;
 
-	/**
-	 * Of its memory, how much the sessions of the beginning take.
-	 */
-	private static final double USED = 0.85;
+	private static final long MEMORY = 58L << 20;
 
-	private static final Duration FULL = Duration.ofSeconds(3);
+	/**
+	 * More than ever fit; else this would go on forever.
+	 */
+	private static final double MOST = 2;
+
+	/**
+	 * The part of the visitors that comes in each of these moments: so few that the
+	 * doctor can see it coming.
+	 */
+	private static final int PART = 1_000;
 
 	private static final Duration PACE = Duration.ofMillis(100);
 
 	/**
-	 * The part of the visitors that comes in each of these moments: at first so few that
-	 * the doctor can see it coming, then more, as those who were logged out are back
-	 * soon.
+	 * What was forecast from the crowd of the beginning is not looked at.
 	 */
-	private static final int FIRST = 500;
+	private static final Duration SETTLED = Duration.ofSeconds(3);
 
-	private static final int AGAIN = 50;
+	private static final Duration FULL = Duration.ofSeconds(3);
 
 	private static final double HEADROOM = 0.2;
 
@@ -46,6 +52,8 @@ final class OomDrill implements Drill {
 	 * in meanwhile.
 	 */
 	private static final double SLACK = 0.05;
+
+	private static final double REFILLED_AT_LEAST = 0.5;
 
 	private static final Duration AT_MOST = Duration.ofMinutes(1);
 
@@ -71,26 +79,28 @@ final class OomDrill implements Drill {
 				Side side = contender.enter(redis, postgres);
 				Crowd crowd = new Crowd(side.shop())) {
 			long empty = redis.usedMemory();
-			stage.say("%s: %d visitors log in", side.name(), stage.scaled(SESSIONS));
-			crowd.logIn(stage.scaled(SESSIONS));
-			long memory = empty + Math.round((redis.usedMemory() - empty) / USED);
+			long memory = empty + stage.scaledBytes(MEMORY - empty);
 			redis.configSet("maxmemory", Long.toString(memory));
-			stage.say("%s: Redis uses %d MB of %d MB", side.name(), redis.usedMemory() >> 20, memory >> 20);
+			stage.say("%s: %d visitors log in", side.name(), stage.scaled(SESSIONS));
+			crowd.begin(stage.scaled(SESSIONS));
+			stage.say("%s: Redis uses %.0f %% of %.1f MB", side.name(), 100d * redis.usedMemory() / memory,
+					memory / 1_048_576d);
 			crowd.goShopping(Math.max(50, stage.scaled(CLIENTS)));
 			try (Watch watch = Watch.begin(redis, postgres, side, crowd)) {
 				Map<String, Object> details = new LinkedHashMap<>();
 				int emptied = 0;
-				boolean forecast = false;
 				boolean loopEnded = true;
 				double mostRefilled = 0;
+				long mostRefused = 0;
 				for (int kill = 1; kill <= KILLS; kill++) {
-					while (redis.usedMemory() < 0.98 * memory) {
-						crowd.logIn(Math.max(5, stage.scaled(SESSIONS) / ((kill == 1) ? FIRST : AGAIN)));
+					fill(redis, memory, side, crowd, stage, details);
+					stage.say("%s: full, Redis refuses writes; visitors go on for %d s", side.name(), FULL.toSeconds());
+					long refused = refused(side, crowd);
+					for (long rest = FULL.dividedBy(PACE); rest > 0; rest--) {
+						crowd.come(part(stage));
 						stage.pass(PACE);
-						forecast |= side.isOurs() && side.doctor().untilFull().isPresent();
 					}
-					stage.say("%s: full; visitors go on for %d s", side.name(), FULL.toSeconds());
-					stage.pass(FULL);
+					mostRefused = Math.max(mostRefused, refused(side, crowd) - refused);
 					watch.happensAgain();
 					redis.kill();
 					redis.restartEmpty();
@@ -100,7 +110,7 @@ final class OomDrill implements Drill {
 						awaitRefill(side);
 						double used = (redis.usedMemory() - empty) / (double) (memory - empty);
 						mostRefilled = Math.max(mostRefilled, used);
-						loopEnded &= used < 1 - HEADROOM + SLACK;
+						loopEnded &= used < 1 - HEADROOM + SLACK && used > REFILLED_AT_LEAST;
 						stage.say("%s: killed for the %d. time, and refilled to %.0f %%", side.name(), kill,
 								100 * used);
 					}
@@ -110,14 +120,56 @@ final class OomDrill implements Drill {
 					}
 				}
 				watch.awaitWarm(Duration.ofSeconds(5), stage.scaled(AT_MOST));
+				details.put("writes_refused_while_full", mostRefused);
 				details.put("times_that_redis_came_back_empty", emptied);
 				if (side.isOurs()) {
 					details.put("refilled_to_percent_of_memory", Math.round(100 * mostRefilled));
-					details.put("forecast_of_the_time_to_full", forecast ? "yes" : "no");
 				}
-				return watch.end(name(), loopEnded && (forecast || !side.isOurs()), details);
+				boolean passed = emptied == KILLS && mostRefused > 0
+						&& (!side.isOurs() || (loopEnded && details.containsKey(FORECAST)));
+				return watch.end(name(), details, () -> passed);
 			}
 		}
+	}
+
+	/**
+	 * Let those who are there come back, and then others come, until Redis refuses
+	 * writes.
+	 */
+	private static void fill(RedisServer redis, long memory, Side side, Crowd crowd, Stage stage,
+			Map<String, Object> details) throws Exception {
+		crowd.comeBack();
+		long began = System.nanoTime();
+		Duration forecast = null;
+		Duration until = Duration.ZERO;
+		while (redis.usedMemory() <= memory) {
+			if (crowd.size() > MOST * stage.scaled(SESSIONS)) {
+				throw new IllegalStateException("Redis has room for " + crowd.size() + " visitors, and is not full");
+			}
+			crowd.come(part(stage));
+			stage.pass(PACE);
+			until = Duration.ofNanos(System.nanoTime() - began);
+			if (forecast == null && side.isOurs() && until.compareTo(SETTLED) > 0) {
+				forecast = side.doctor().untilFull().filter((left) -> !left.isZero()).orElse(null);
+				if (forecast != null) {
+					stage.say("%s: the doctor says that Redis is full in %d s", side.name(), forecast.toSeconds());
+					details.putIfAbsent(FORECAST, until.plus(forecast).toSeconds());
+				}
+			}
+		}
+		details.putIfAbsent("seconds_until_redis_was_full", until.toSeconds());
+	}
+
+	private static int part(Stage stage) {
+		return Math.max(1, stage.scaled(SESSIONS) / PART);
+	}
+
+	/**
+	 * How many writes Redis has refused: those that the database has kept for it, or that
+	 * visitors got an error for.
+	 */
+	private static long refused(Side side, Crowd crowd) {
+		return side.isOurs() ? side.ours().events.of("redisPending") : crowd.errors();
 	}
 
 	/**

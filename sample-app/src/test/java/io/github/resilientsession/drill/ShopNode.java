@@ -39,6 +39,8 @@ final class ShopNode implements AutoCloseable {
 
 	private volatile Process process;
 
+	private volatile long misses;
+
 	ShopNode(String name, List<String> settings) throws IOException {
 		this.name = name;
 		this.settings = settings;
@@ -84,14 +86,15 @@ final class ShopNode implements AutoCloseable {
 	}
 
 	/**
-	 * How many reads Redis has not answered since it started, of sessions that there are.
-	 * @return 0 if it can't say
+	 * How many reads Redis has not answered since it started, of sessions that there are,
+	 * as it last could say.
 	 */
 	long misses() {
-		return ask("/actuator/prometheus").stream()
-			.flatMap((metrics) -> MISSES.matcher(metrics).results())
+		ask("/actuator/prometheus").ifPresent((metrics) -> this.misses = MISSES.matcher(metrics)
+			.results()
 			.mapToLong((miss) -> (long) Double.parseDouble(miss.group(1)))
-			.sum();
+			.sum());
+		return this.misses;
 	}
 
 	private Optional<String> ask(String path) {

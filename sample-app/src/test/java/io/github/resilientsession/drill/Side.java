@@ -25,6 +25,8 @@ record Side(String name, Shop shop, String keys, String database, String connect
 
 	static final String OURS = "resilient";
 
+	static final String PLAIN = "plain";
+
 	/**
 	 * A side without a web server.
 	 */

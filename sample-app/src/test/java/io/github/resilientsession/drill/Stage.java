@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class Stage {
 
-	private static final Duration LEAST = Duration.ofSeconds(12);
+	private static final Duration LEAST = Duration.ofSeconds(30);
 
 	private final double scale;
 
@@ -34,7 +34,7 @@ final class Stage {
 	}
 
 	/**
-	 * How long to wait for what takes longer the larger it is: at least twelve seconds.
+	 * How long to wait for what takes longer the larger it is: at least thirty seconds.
 	 */
 	Duration scaled(Duration original) {
 		Duration scaled = Duration.ofMillis(Math.round(original.toMillis() * this.scale));

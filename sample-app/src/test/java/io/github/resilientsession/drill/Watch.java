@@ -5,14 +5,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 import io.github.resilientsession.testsupport.ConnectionWatch;
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.ScriptOutputType;
-import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +51,9 @@ final class Watch implements AutoCloseable {
 
 	private final ConnectionWatch connections;
 
-	private final long queriesBefore;
+	private long queriesBefore;
+
+	private long visitsBefore;
 
 	private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -57,7 +61,12 @@ final class Watch implements AutoCloseable {
 
 	private final Thread thread;
 
-	private long keysWithoutTtl;
+	/**
+	 * Looks for keys without a TTL, which may take longer than a second.
+	 */
+	private final ScheduledExecutorService sweeper = Executors.newSingleThreadScheduledExecutor();
+
+	private volatile long keysWithoutTtl;
 
 	private Watch(RedisServer redis, PostgresServer postgres, Side side, Crowd crowd) {
 		this.redis = redis;
@@ -66,6 +75,7 @@ final class Watch implements AutoCloseable {
 		this.crowd = crowd;
 		this.connections = postgres.watchConnections(side.connections());
 		this.queriesBefore = queries();
+		this.visitsBefore = crowd.visits();
 		this.thread = new Thread(this::watch, "drill-watch");
 	}
 
@@ -75,7 +85,9 @@ final class Watch implements AutoCloseable {
 	static Watch begin(RedisServer redis, PostgresServer postgres, Side side, Crowd crowd) {
 		crowd.forgetLatencies();
 		Watch watch = new Watch(redis, postgres, side, crowd);
+		watch.sweep();
 		watch.thread.start();
+		watch.sweeper.scheduleWithFixedDelay(watch::sweepUnlessDown, SWEEP_SECONDS, SWEEP_SECONDS, TimeUnit.SECONDS);
 		return watch;
 	}
 
@@ -93,9 +105,6 @@ final class Watch implements AutoCloseable {
 					this.missing.add(now.missingSince(before));
 				}
 				before = now;
-				if (second % SWEEP_SECONDS == 0) {
-					sweep();
-				}
 			}
 		}
 		catch (InterruptedException ex) {
@@ -109,8 +118,12 @@ final class Watch implements AutoCloseable {
 	}
 
 	private void sweep() {
+		this.keysWithoutTtl = Math.max(this.keysWithoutTtl, sessionKeys(this.redis, this.side).withoutTtl());
+	}
+
+	private void sweepUnlessDown() {
 		try {
-			this.keysWithoutTtl = Math.max(this.keysWithoutTtl, sessionKeys(this.redis, this.side).withoutTtl());
+			sweep();
 		}
 		catch (RedisException | IllegalStateException ex) {
 			// It is down just now.
@@ -156,28 +169,29 @@ final class Watch implements AutoCloseable {
 	/**
 	 * End, when all that is to be watched is over.
 	 * @param drill its name
-	 * @param passed whether what this drill asks for besides holds
 	 * @param details what it shows besides
+	 * @param passed whether what this drill asks for besides holds; asked when everybody
+	 * has looked
 	 */
-	Result end(String drill, boolean passed, Map<String, Object> details) throws Exception {
+	Result end(String drill, Map<String, Object> details, BooleanSupplier passed) throws Exception {
 		stopCounting();
 		double p99 = this.crowd.p99Millis();
-		this.crowd.stopShopping();
-		this.crowd.lookAtAll();
-		sweep();
+		// Before everybody looks at once, which no visitor does.
 		int peak = this.connections.peakActive();
+		long queries = queries() - this.queriesBefore;
+		this.crowd.stopShopping();
+		int unanswered = this.crowd.lookAtAll();
+		this.sweeper.shutdown();
+		this.sweeper.awaitTermination(1, TimeUnit.MINUTES);
+		sweep();
 		boolean whole = this.crowd.falseLogouts() == 0 && this.crowd.lostWrites() == 0 && this.crowd.resurrected() == 0
-				&& this.keysWithoutTtl == 0;
-		// The last transactions of a connection are in the statistics when it has ended.
-		this.side.close();
-		if (!this.side.database().isEmpty()) {
-			Awaitility.await()
-				.until(() -> this.postgres.queryForLong(
-						"select count(*) from pg_stat_activity where datname = '" + this.side.database() + "'") == 0);
+				&& this.keysWithoutTtl == 0 && unanswered == 0;
+		if (unanswered > 0) {
+			details.put("never_answered_in_the_end", unanswered);
 		}
 		return new Result(drill, this.side.name(), this.crowd.size(), this.crowd.falseLogouts(),
 				this.crowd.lostWrites(), this.crowd.resurrected(), this.crowd.errors(), this.keysWithoutTtl, peak,
-				queries() - this.queriesBefore, Math.round(p99 * 10) / 10d, secondsToWarm(), whole && passed, details);
+				queries, Math.round(p99 * 10) / 10d, secondsToWarm(), whole & passed.getAsBoolean(), details);
 	}
 
 	/**
@@ -190,6 +204,41 @@ final class Watch implements AutoCloseable {
 			this.missing.clear();
 			return seconds;
 		}
+	}
+
+	/**
+	 * Something else happens, of which the result shall tell: forget what was before, but
+	 * for what visitors have lost.
+	 * @param phase what to call it in the details
+	 * @param details where to tell of it
+	 * @return whether it came through this part, as {@link #isBounded()} and warm again
+	 */
+	boolean next(String phase, Map<String, Object> details) {
+		boolean bounded = isBounded();
+		Integer seconds = happensAgain();
+		details.put("p99_ms_" + phase, Math.round(this.crowd.p99Millis() * 10) / 10d);
+		details.put("seconds_to_warm_" + phase, (seconds != null) ? seconds : "not yet");
+		details.put("db_connections_peak_" + phase, this.connections.takePeakActive());
+		details.put("db_queries_" + phase, queries() - this.queriesBefore);
+		this.queriesBefore = queries();
+		this.visitsBefore = this.crowd.visits();
+		this.crowd.forgetLatencies();
+		return bounded && seconds != null;
+	}
+
+	/**
+	 * Whether the database has been asked less often than visitors came: one that is
+	 * asked for each miss and each visit is not.
+	 */
+	boolean isBounded() {
+		return queries() - this.queriesBefore < this.crowd.visits() - this.visitsBefore;
+	}
+
+	/**
+	 * Whether Redis answers again.
+	 */
+	boolean hasWarmedUp() {
+		return secondsToWarm() != null;
 	}
 
 	/**
@@ -226,6 +275,7 @@ final class Watch implements AutoCloseable {
 	@Override
 	public void close() throws InterruptedException {
 		this.ended.countDown();
+		this.sweeper.shutdownNow();
 		this.connections.close();
 	}
 
