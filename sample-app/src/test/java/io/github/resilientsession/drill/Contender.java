@@ -38,7 +38,7 @@ enum Contender {
 	},
 
 	/**
-	 * This library. Its doctor looks once a second: a drill is over in minutes.
+	 * This library. Its doctor looks more often.
 	 */
 	RESILIENT {
 
@@ -50,10 +50,15 @@ enum Contender {
 
 	};
 
+	/**
+	 * A drill is over in minutes.
+	 */
+	static final Duration DOCTOR_INTERVAL = Duration.ofMillis(250);
+
 	private static final DoctorSettings OFTEN = often(DoctorSettings.DEFAULTS);
 
 	private static DoctorSettings often(DoctorSettings settings) {
-		return new DoctorSettings(true, Duration.ofSeconds(1), settings.onCritical(), settings.memoryLimit(),
+		return new DoctorSettings(true, DOCTOR_INTERVAL, settings.onCritical(), settings.memoryLimit(),
 				settings.memoryWarning(), settings.memoryCritical(), settings.maxFragmentation(),
 				settings.maxReplicaLag(), settings.fullWithin(), settings.slowScript());
 	}

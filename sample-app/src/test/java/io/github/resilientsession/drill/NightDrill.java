@@ -18,14 +18,14 @@ final class NightDrill implements Drill {
 
 	private static final int VISITS_PER_SECOND = 1_000;
 
-	private static final int LEAST_VISITS_PER_SECOND = 200;
+	private static final int LEAST_VISITS_PER_SECOND = 400;
 
 	private static final double LEFT = 0.03;
 
 	/**
 	 * Those who are awake.
 	 */
-	private static final double ACTIVE = 0.2;
+	private static final double ACTIVE = 0.05;
 
 	private static final Duration AT_LEAST = Duration.ofSeconds(10);
 

@@ -19,6 +19,8 @@ final class OomDrill implements Drill {
 
 	private static final int CLIENTS = 312;
 
+	private static final String FULL_AFTER = "seconds_until_redis_was_full";
+
 	private static final String FORECAST = "seconds_until_full_as_forecast";
 
 	private static final int KILLS = 5;
@@ -34,14 +36,15 @@ final class OomDrill implements Drill {
 	 * The part of the visitors that comes in each of these moments: so few that the
 	 * doctor can see it coming.
 	 */
-	private static final int PART = 1_000;
+	private static final int PART = 700;
 
 	private static final Duration PACE = Duration.ofMillis(100);
 
 	/**
-	 * What was forecast from the crowd of the beginning is not looked at.
+	 * Before others come, the doctor has forgotten how fast those of the beginning came:
+	 * it draws its line through the last hundred looks.
 	 */
-	private static final Duration SETTLED = Duration.ofSeconds(3);
+	private static final Duration QUIET = Contender.DOCTOR_INTERVAL.multipliedBy(104);
 
 	private static final Duration FULL = Duration.ofSeconds(3);
 
@@ -86,6 +89,7 @@ final class OomDrill implements Drill {
 			stage.say("%s: Redis uses %.0f %% of %.1f MB", side.name(), 100d * redis.usedMemory() / memory,
 					memory / 1_048_576d);
 			crowd.goShopping(Math.max(50, stage.scaled(CLIENTS)));
+			stage.pass(QUIET);
 			try (Watch watch = Watch.begin(redis, postgres, side, crowd)) {
 				Map<String, Object> details = new LinkedHashMap<>();
 				int emptied = 0;
@@ -140,6 +144,8 @@ final class OomDrill implements Drill {
 			Map<String, Object> details) throws Exception {
 		crowd.comeBack();
 		long began = System.nanoTime();
+		// What comes after the first time is of another kind: most are back already.
+		boolean first = !details.containsKey(FULL_AFTER);
 		Duration forecast = null;
 		Duration until = Duration.ZERO;
 		while (redis.usedMemory() <= memory) {
@@ -149,15 +155,15 @@ final class OomDrill implements Drill {
 			crowd.come(part(stage));
 			stage.pass(PACE);
 			until = Duration.ofNanos(System.nanoTime() - began);
-			if (forecast == null && side.isOurs() && until.compareTo(SETTLED) > 0) {
+			if (first && forecast == null && side.isOurs()) {
 				forecast = side.doctor().untilFull().filter((left) -> !left.isZero()).orElse(null);
 				if (forecast != null) {
 					stage.say("%s: the doctor says that Redis is full in %d s", side.name(), forecast.toSeconds());
-					details.putIfAbsent(FORECAST, until.plus(forecast).toSeconds());
+					details.put(FORECAST, until.plus(forecast).toSeconds());
 				}
 			}
 		}
-		details.putIfAbsent("seconds_until_redis_was_full", until.toSeconds());
+		details.putIfAbsent(FULL_AFTER, until.toSeconds());
 	}
 
 	private static int part(Stage stage) {

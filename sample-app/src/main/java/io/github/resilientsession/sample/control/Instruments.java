@@ -61,11 +61,8 @@ final class Instruments {
 		this.answeredBy = answeredBy;
 		this.redis = redis;
 		this.database = database;
-		// Beside the pools, so that a pool that is exhausted is shown as such. Yet it is
-		// not
-		// invisible: for each visitor with a page open, a second has one read more and,
-		// in
-		// the shop's database, the transaction that asks for the version.
+		// Beside the pools, which may be exhausted. Of what is read here, one read and
+		// one transaction for each visitor with an open page are among what is shown.
 		this.sessions = new JdbcTemplate(postgres.dataSource(database));
 		this.administrator = new JdbcTemplate(postgres.dataSource("postgres"));
 	}
