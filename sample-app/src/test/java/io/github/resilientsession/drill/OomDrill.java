@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 
 import io.github.resilientsession.testsupport.PostgresServer;
 import io.github.resilientsession.testsupport.RedisServer;
@@ -21,7 +23,7 @@ final class OomDrill implements Drill {
 
 	private static final String FULL_AFTER = "seconds_until_redis_was_full";
 
-	private static final String FORECAST = "seconds_until_full_as_forecast";
+	private static final String FORECAST = "seconds_until_full_as_forecast_halfway";
 
 	private static final int KILLS = 5;
 
@@ -146,24 +148,28 @@ final class OomDrill implements Drill {
 		long began = System.nanoTime();
 		// What comes after the first time is of another kind: most are back already.
 		boolean first = !details.containsKey(FULL_AFTER);
-		Duration forecast = null;
-		Duration until = Duration.ZERO;
+		NavigableMap<Duration, Duration> forecasts = new TreeMap<>();
+		Duration passed = Duration.ZERO;
 		while (redis.usedMemory() <= memory) {
 			if (crowd.size() > MOST * stage.scaled(SESSIONS)) {
 				throw new IllegalStateException("Redis has room for " + crowd.size() + " visitors, and is not full");
 			}
 			crowd.come(part(stage));
 			stage.pass(PACE);
-			until = Duration.ofNanos(System.nanoTime() - began);
-			if (first && forecast == null && side.isOurs()) {
-				forecast = side.doctor().untilFull().filter((left) -> !left.isZero()).orElse(null);
-				if (forecast != null) {
-					stage.say("%s: the doctor says that Redis is full in %d s", side.name(), forecast.toSeconds());
-					details.put(FORECAST, until.plus(forecast).toSeconds());
-				}
+			passed = Duration.ofNanos(System.nanoTime() - began);
+			if (first && side.isOurs()) {
+				Duration at = passed;
+				side.doctor().untilFull().filter((left) -> !left.isZero()).ifPresent((left) -> forecasts.put(at, left));
 			}
 		}
-		details.putIfAbsent(FULL_AFTER, until.toSeconds());
+		details.putIfAbsent(FULL_AFTER, passed.toSeconds());
+		Map.Entry<Duration, Duration> forecast = forecasts.ceilingEntry(passed.dividedBy(2));
+		if (forecast != null) {
+			details.put(FORECAST, forecast.getValue().toSeconds());
+			details.put("seconds_that_were_left_then", passed.minus(forecast.getKey()).toSeconds());
+			stage.say("%s: %d s before, the doctor has said that Redis would be full in %d s", side.name(),
+					passed.minus(forecast.getKey()).toSeconds(), forecast.getValue().toSeconds());
+		}
 	}
 
 	private static int part(Stage stage) {
