@@ -49,11 +49,6 @@ final class BalancerDrill implements Drill {
 	}
 
 	@Override
-	public List<Contender> contenders() {
-		return List.of(Contender.PLAIN, Contender.RESILIENT);
-	}
-
-	@Override
 	public Result play(Contender contender, Stage stage) throws Exception {
 		Path haproxy = Programs.find("haproxy").orElseThrow();
 		boolean ours = contender == Contender.RESILIENT;

@@ -29,7 +29,9 @@ interface Drill {
 	/**
 	 * To whom it happens.
 	 */
-	List<Contender> contenders();
+	default List<Contender> contenders() {
+		return List.of(Contender.PLAIN, Contender.RESILIENT);
+	}
 
 	/**
 	 * Let it happen to one of them.

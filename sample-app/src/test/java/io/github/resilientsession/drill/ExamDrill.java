@@ -46,11 +46,6 @@ final class ExamDrill implements Drill {
 	}
 
 	@Override
-	public List<Contender> contenders() {
-		return List.of(Contender.PLAIN, Contender.RESILIENT);
-	}
-
-	@Override
 	public Result play(Contender contender, Stage stage) throws Exception {
 		long memory = stage.scaledBytes(MEMORY);
 		try (RedisServer redis = RedisServer

@@ -2,7 +2,6 @@ package io.github.resilientsession.drill;
 
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -39,11 +38,6 @@ final class NightDrill implements Drill {
 	@Override
 	public String title() {
 		return "half a million sessions evicted at 2 AM";
-	}
-
-	@Override
-	public List<Contender> contenders() {
-		return List.of(Contender.PLAIN, Contender.RESILIENT);
 	}
 
 	@Override

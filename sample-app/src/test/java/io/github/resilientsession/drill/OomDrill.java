@@ -2,7 +2,6 @@ package io.github.resilientsession.drill;
 
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -70,11 +69,6 @@ final class OomDrill implements Drill {
 	@Override
 	public String title() {
 		return "a Redis that is killed for its memory, again and again";
-	}
-
-	@Override
-	public List<Contender> contenders() {
-		return List.of(Contender.PLAIN, Contender.RESILIENT);
 	}
 
 	@Override
