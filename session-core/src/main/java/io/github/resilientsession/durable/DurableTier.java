@@ -478,15 +478,13 @@ public final class DurableTier implements AutoCloseable {
 	}
 
 	/**
-	 * Note that Redis has been told.
-	 * @param told what Redis was told, in the order of the ids
+	 * Note that Redis has been told. Of a row that another transaction has locked this is
+	 * not noted, so that Redis will be told again.
+	 * @param told what Redis was told
 	 * @return the ids of those that still are of that version, and so are settled
 	 */
 	public Set<String> settled(List<PendingRow> told) {
-		return this.unit.inTransaction((repository) -> told.stream()
-			.filter((row) -> repository.clearPending(row.id(), row.version()) == 1)
-			.map(PendingRow::id)
-			.collect(Collectors.toSet()));
+		return this.rows.settle(told);
 	}
 
 	/**

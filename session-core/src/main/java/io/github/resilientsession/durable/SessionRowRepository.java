@@ -32,10 +32,6 @@ interface SessionRowRepository extends Repository<SessionRow, String> {
 	@Query("update SessionRow row set row.redisPending = true where row.id = :id")
 	void markPending(@Param("id") String id);
 
-	@Modifying
-	@Query("update SessionRow row set row.redisPending = false where row.id = :id and row.version = :version")
-	int clearPending(@Param("id") String id, @Param("version") long version);
-
 	/**
 	 * Rows that expired some time ago, on from a place in the index.
 	 */

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -88,6 +89,10 @@ final class SessionRows {
 					+ DurableSettings.GRACE_DIVISOR + ")")
 			+ " where session_id = (select session_id from resilient_session where session_id = ? "
 			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
+
+	private static final String SETTLE = "update resilient_session set redis_pending = false "
+			+ "where session_id = (select session_id from resilient_session where session_id = ? "
+			+ "for update skip locked) and version = ?";
 
 	/**
 	 * After a condition on the id: passes over a row that another transaction has locked,
@@ -507,9 +512,31 @@ final class SessionRows {
 			}
 			return statement.executeBatch();
 		});
-		return IntStream.range(0, touches.size())
+		return changed(changed, (i) -> touches.get(i).id());
+	}
+
+	/**
+	 * Take back the marks of rows of which Redis has been told. A row that is being
+	 * written keeps its mark: it would most likely not be of that version when its turn
+	 * comes, and so nobody waits while other rows are locked.
+	 * @return the ids of those that are of the version that it was told
+	 */
+	Set<String> settle(List<PendingRow> told) {
+		int[] changed = this.statements.execute("settle", SETTLE, (statement) -> {
+			for (PendingRow row : told) {
+				statement.setString(1, row.id());
+				statement.setLong(2, row.version());
+				statement.addBatch();
+			}
+			return statement.executeBatch();
+		});
+		return changed(changed, (i) -> told.get(i).id());
+	}
+
+	private static Set<String> changed(int[] changed, IntFunction<String> id) {
+		return IntStream.range(0, changed.length)
 			.filter((i) -> changed[i] != 0)
-			.mapToObj((i) -> touches.get(i).id())
+			.mapToObj(id)
 			.collect(Collectors.toSet());
 	}
 

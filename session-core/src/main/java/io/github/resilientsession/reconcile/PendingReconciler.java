@@ -2,22 +2,25 @@ package io.github.resilientsession.reconcile;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
 import io.github.resilientsession.durable.DurableTier;
 import io.github.resilientsession.durable.PendingRow;
+import io.github.resilientsession.durable.RowVersion;
 import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.EndedCopies;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
-import io.github.resilientsession.redis.CopyOutcome;
 import io.github.resilientsession.redis.RedisTier;
 import io.github.resilientsession.redis.RedisTierException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -125,35 +128,48 @@ public final class PendingReconciler {
 	/**
 	 * Take the marks back. Where the row has a newer version by now, somebody else tells
 	 * Redis of that; but if Redis has lost that again meanwhile, the older state has
-	 * filled the gap.
+	 * filled the gap. Where the row is just being written, it is for the next pass.
 	 */
 	private void clear(List<PendingRow> told) {
 		if (told.isEmpty()) {
 			return;
 		}
 		Set<String> settled = this.durableCircuit.call(() -> this.durable.settled(told));
-		for (PendingRow row : told) {
-			if (row.session() != null && !settled.contains(row.id())) {
-				this.redis.discard(row.session());
-			}
+		Map<String, PendingRow> left = told.stream()
+			.filter((row) -> !settled.contains(row.id()))
+			.collect(Collectors.toMap(PendingRow::id, Function.identity()));
+		if (left.isEmpty()) {
+			return;
 		}
+		Map<String, RowVersion> now = this.durableCircuit.call(() -> this.durable.versions(left.keySet()));
+		this.redis.discardAll(left.values()
+			.stream()
+			.filter((row) -> !isVersion(row, now.get(row.id())))
+			.map(PendingRow::session)
+			.filter(Objects::nonNull)
+			.toList());
+	}
+
+	private static boolean isVersion(PendingRow row, @Nullable RowVersion version) {
+		return version != null && version.version() == row.version();
 	}
 
 	/**
-	 * Tell Redis of a page: with one round trip what it has nothing of, the rest one by
-	 * one. What was loaded too long ago fills no gap: a newer state may have been there.
+	 * Tell Redis of a page: with a few round trips what it has nothing of, or an older
+	 * copy, the rest one by one. What was loaded too long ago fills no gap: a newer state
+	 * may have been there.
 	 */
 	private Told tell(List<PendingRow> page) {
 		long late = System.nanoTime() + this.redis.lateness().toNanos();
 		List<SessionRecord> living = page.stream().map(PendingRow::session).filter(Objects::nonNull).toList();
-		Set<String> put = putAllIfAbsent(living);
+		Set<String> agreed = putAllOverOlder(living);
 		List<PendingRow> told = new ArrayList<>(page.size());
 		int refused = 0;
 		for (PendingRow row : page) {
 			if (row.session() == null) {
 				continue;
 			}
-			if (put.contains(row.id())) {
+			if (agreed.contains(row.id())) {
 				told.add(row);
 			}
 			else if (System.nanoTime() - late >= 0) {
@@ -180,20 +196,14 @@ public final class PendingReconciler {
 		return new Told(told, refused);
 	}
 
-	private Set<String> putAllIfAbsent(List<SessionRecord> living) {
-		Set<String> put = new HashSet<>();
+	private Set<String> putAllOverOlder(List<SessionRecord> living) {
 		try {
-			List<CopyOutcome> found = this.redis.putAllIfAbsent(living);
-			for (int i = 0; i < found.size(); i++) {
-				if (found.get(i).status() == CopyOutcome.Status.DONE) {
-					put.add(living.get(i).id());
-				}
-			}
+			return this.redis.putAllOverOlder(living);
 		}
 		catch (RedisTierException ex) {
 			logger.debug("A page could not be put at once, and is put one by one", ex);
+			return Set.of();
 		}
-		return put;
 	}
 
 	/**

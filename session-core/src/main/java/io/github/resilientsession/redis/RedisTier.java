@@ -4,12 +4,16 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -49,6 +53,11 @@ public final class RedisTier implements AutoCloseable {
 	public static final Duration TOMBSTONE_TTL = Duration.ofMinutes(5);
 
 	private static final int MAX_TOUCH_ATTEMPTS = 5;
+
+	/**
+	 * Where the arguments of a put have the expected version.
+	 */
+	private static final int VERSION = 1;
 
 	/**
 	 * Where the arguments of a put have the expected last access.
@@ -321,21 +330,83 @@ public final class RedisTier implements AutoCloseable {
 	 * @return what the script found, in the same order
 	 */
 	public List<CopyOutcome> putAllIfAbsent(List<SessionRecord> sessions) {
-		List<CopyOutcome> outcomes = new ArrayList<>(sessions.size());
+		return inPortions(sessions, SessionRecord::attributeBytes, this::sendIfAbsent, this::put);
+	}
+
+	/**
+	 * Put copies where there are none, and in place of older ones that have no
+	 * unpersisted writes, with the later last access of the two. In portions like those
+	 * of {@link #putAllIfAbsent}, each of which may take three round trips.
+	 * @param sessions the sessions
+	 * @return the ids of those of which Redis holds nothing older afterwards; the others
+	 * may agree or not
+	 */
+	public Set<String> putAllOverOlder(List<SessionRecord> sessions) {
+		Set<String> agreed = new HashSet<>();
+		List<Older> left = new ArrayList<>();
+		List<CopyOutcome> found = putAllIfAbsent(sessions);
+		for (int i = 0; i < found.size(); i++) {
+			SessionRecord session = sessions.get(i);
+			CopyOutcome copy = found.get(i);
+			if (copy.status() != Status.OTHER || copy.currentVersion() >= session.version()) {
+				agreed.add(session.id());
+			}
+			else if (copy.currentVersion() > SessionRecord.UNVERSIONED && !copy.unpersisted()) {
+				left.add(new Older(session, copy.currentVersion(), session.lastAccessedTime()));
+			}
+		}
+		// The first answer tells the last access of the copy.
+		replaceAll(replaceAll(left, agreed), agreed);
+		return agreed;
+	}
+
+	/**
+	 * Replace copies.
+	 * @param replaced the ids of those that have been replaced are added to it
+	 * @return those that have been touched meanwhile
+	 */
+	private List<Older> replaceAll(List<Older> all, Set<String> replaced) {
+		List<List<Object>> answers = inPortions(all, (older) -> older.session().attributeBytes(), this::sendReplace,
+				(sent) -> this.link.await(sent.answer().toCompletableFuture()));
+		List<Older> touched = new ArrayList<>();
+		for (int i = 0; i < answers.size(); i++) {
+			SessionRecord session = all.get(i).session();
+			String status = ScriptRunner.status(answers.get(i));
+			if (status.equals("done")) {
+				replaced.add(session.id());
+			}
+			else if (status.equals("moved")) {
+				Instant access = readable(ScriptRunner.bytes(answers.get(i), 1), session.lastAccessedTime());
+				touched.add(new Older(session.accessedAt(access), all.get(i).version(), access));
+			}
+		}
+		return touched;
+	}
+
+	private Sent sendReplace(Older older) {
+		List<byte[]> args = putArguments("match", null, older.session());
+		args.set(VERSION, this.format.versionBytes(older.version()));
+		args.set(ACCESS, this.format.time(older.access()));
+		return Sent.of(() -> this.scripts.start(Script.PUT, key(older.session().id()), now(), args));
+	}
+
+	private static <T, R> List<R> inPortions(List<T> all, ToLongFunction<T> size, Function<T, Sent> send,
+			Function<Sent, R> await) {
+		List<R> answers = new ArrayList<>(all.size());
 		List<Sent> onTheirWay = List.of();
 		int start = 0;
-		while (start < sessions.size()) {
+		while (start < all.size()) {
 			int end = start;
-			for (long bytes = 0; end < sessions.size() && bytes < PORTION_BYTES; end++) {
-				bytes += sessions.get(end).attributeBytes();
+			for (long bytes = 0; end < all.size() && bytes < PORTION_BYTES; end++) {
+				bytes += size.applyAsLong(all.get(end));
 			}
-			List<Sent> next = sessions.subList(start, end).stream().map(this::sendIfAbsent).toList();
-			onTheirWay.forEach((sent) -> outcomes.add(put(sent)));
+			List<Sent> next = all.subList(start, end).stream().map(send).toList();
+			onTheirWay.forEach((sent) -> answers.add(await.apply(sent)));
 			onTheirWay = next;
 			start = end;
 		}
-		onTheirWay.forEach((sent) -> outcomes.add(put(sent)));
-		return outcomes;
+		onTheirWay.forEach((sent) -> answers.add(await.apply(sent)));
+		return answers;
 	}
 
 	/**
@@ -482,8 +553,20 @@ public final class RedisTier implements AutoCloseable {
 	 * @param copy the copy
 	 */
 	public void discard(SessionRecord copy) {
-		run(Script.DISCARD, copy.id(),
-				List.of(this.format.versionBytes(copy.version()), this.format.mark(copy.unpersisted())));
+		discardAll(List.of(copy));
+	}
+
+	/**
+	 * Like {@link #discard}, for many copies with one round trip.
+	 * @param copies the copies
+	 */
+	public void discardAll(List<SessionRecord> copies) {
+		copies.stream().map(this::sendDiscard).toList().forEach(this::put);
+	}
+
+	private Sent sendDiscard(SessionRecord copy) {
+		List<byte[]> args = List.of(this.format.versionBytes(copy.version()), this.format.mark(copy.unpersisted()));
+		return Sent.of(() -> this.scripts.start(Script.DISCARD, key(copy.id()), now(), args));
 	}
 
 	/**
@@ -740,6 +823,17 @@ public final class RedisTier implements AutoCloseable {
 
 	private static byte[] utf8(String text) {
 		return text.getBytes(StandardCharsets.UTF_8);
+	}
+
+	/**
+	 * A copy that is to be replaced.
+	 *
+	 * @param session the state to put
+	 * @param version of the copy that is there
+	 * @param access the last access of the copy
+	 */
+	private record Older(SessionRecord session, long version, Instant access) {
+
 	}
 
 }

@@ -530,6 +530,23 @@ abstract class DurableTierTests {
 	}
 
 	@Test
+	void settled_whileOneRowIsLocked_settlesAllOthers() throws Exception {
+		for (String id : List.of("a", "locked", "z")) {
+			this.tier.insert(session(id, 1), true, null);
+		}
+		List<PendingRow> told = this.tier.pending("", 10);
+		try (Connection connection = this.pool.getConnection(); Statement statement = connection.createStatement()) {
+			connection.setAutoCommit(false);
+			statement.execute("select 1 from resilient_session where session_id = 'locked' for update");
+			assertThat(this.tier.settled(told)).containsExactlyInAnyOrder("a", "z");
+			connection.rollback();
+			connection.setAutoCommit(true);
+		}
+		assertThat(this.tier.pending("", 10)).extracting(PendingRow::id).containsExactly("locked");
+		assertThat(this.tier.settled(told)).contains("locked");
+	}
+
+	@Test
 	void pending_withRowsThatCannotBeRead_goesOnToThoseThatCan() {
 		for (int i = 10; i < 20; i++) {
 			this.tier.insert(session("s" + i, 1), true, null);
