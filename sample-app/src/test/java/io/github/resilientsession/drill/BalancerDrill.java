@@ -91,15 +91,16 @@ final class BalancerDrill implements Drill {
 		crowd.change(0.5, 0);
 		crowd.goShopping(Math.max(20, stage.scaled(USERS) / SECONDS_BETWEEN_VISITS));
 		try (Watch watch = Watch.begin(redis, postgres, side, crowd)) {
-			for (ShopNode node : nodes) {
+			for (int kill = 1; kill <= NODES; kill++) {
+				ShopNode node = nodes.get(kill - 1);
 				node.kill();
 				stage.say("%s: a node is killed", side.name());
 				stage.pass(DOWN);
 				node.start();
 				node.awaitReady();
-				stage.pass(DOWN);
+				int killed = kill;
+				Awaitility.await().atMost(AT_MOST).until(() -> balancer.broughtBack() >= killed);
 			}
-			Awaitility.await().until(() -> balancer.broughtBack() >= NODES);
 			int dead = balancer.takenOutDead();
 			long errorsByNodes = crowd.errors();
 			watch.happensAgain();
@@ -117,8 +118,10 @@ final class BalancerDrill implements Drill {
 			details.put("login_loops", loops);
 			details.put("errors_while_nodes_were_killed", errorsByNodes);
 			details.put("nodes_ready_while_redis_was_down", ready);
-			return watch.end(name(), details,
-					() -> loops == 0 && ready == NODES && dead >= NODES && unready == 0 && watch.hasWarmedUp());
+			return watch.end(name(), details, Demand.not(loops > 0, "users were logged out by the next node"),
+					Demand.not(dead < NODES, "HAProxy did not notice that a node was killed"),
+					Demand.not(ready < NODES, "nodes said without Redis that they are not ready"),
+					Demand.not(unready > 0, "HAProxy took out nodes that had not been killed"), watch.warm());
 		}
 	}
 

@@ -115,6 +115,10 @@ public final class Drills {
 			results.forEach((result) -> out.printf("%16s", result.details().getOrDefault(detail, "")));
 			out.println();
 		}
+		results.stream()
+			.filter((result) -> !result.passed())
+			.forEach((result) -> out.printf("%s has not passed: %s%n", result.side(),
+					String.join("; ", result.failures())));
 	}
 
 	private static Map<String, Function<Result, Object>> columns() {

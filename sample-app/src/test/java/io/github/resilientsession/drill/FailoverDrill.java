@@ -70,14 +70,18 @@ final class FailoverDrill implements Drill {
 				boolean cameThrough = watch.next("after_the_old_state", details);
 				// Before what is old is gone.
 				stage.say("%s: everybody looks", side.name());
-				boolean passed = crowd.lookAtAll() == 0 && cameThrough;
+				int unanswered = crowd.lookAtAll();
 				watch.next("while_everybody_looked", new LinkedHashMap<>());
 				redis.kill();
 				redis.restartEmpty();
 				stage.say("%s: Redis is empty", side.name());
 				watch.awaitWarm(AT_LEAST, stage.scaled(AT_MOST));
-				boolean all = passed && watch.isBounded() && watch.hasWarmedUp();
-				return watch.end(name(), details, () -> all);
+				boolean bounded = watch.isBounded();
+				return watch.end(name(), details,
+						Demand.not(!cameThrough,
+								"after the old state: Redis was not warm in the end, or " + Watch.UNBOUNDED),
+						Demand.not(unanswered > 0, "after the old state: visitors got no answer"),
+						Demand.not(!bounded, Watch.UNBOUNDED), watch.warm());
 			}
 		}
 	}

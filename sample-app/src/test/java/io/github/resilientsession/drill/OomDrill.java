@@ -85,7 +85,9 @@ final class OomDrill implements Drill {
 			stage.say("%s: Redis uses %.0f %% of %.1f MB", side.name(), 100d * redis.usedMemory() / memory,
 					memory / 1_048_576d);
 			crowd.goShopping(Math.max(50, stage.scaled(CLIENTS)));
-			stage.pass(QUIET);
+			if (side.isOurs()) {
+				stage.pass(QUIET);
+			}
 			try (Watch watch = Watch.begin(redis, postgres, side, crowd)) {
 				Map<String, Object> details = new LinkedHashMap<>();
 				int emptied = 0;
@@ -125,9 +127,11 @@ final class OomDrill implements Drill {
 				if (side.isOurs()) {
 					details.put("refilled_to_percent_of_memory", Math.round(100 * mostRefilled));
 				}
-				boolean passed = emptied == KILLS && mostRefused > 0
-						&& (!side.isOurs() || (loopEnded && details.containsKey(FORECAST)));
-				return watch.end(name(), details, () -> passed);
+				return watch.end(name(), details,
+						Demand.not(emptied < KILLS, "Redis had the sessions although it was killed"),
+						Demand.not(mostRefused == 0, "Redis refused no write"),
+						Demand.not(side.isOurs() && !details.containsKey(FORECAST), "the doctor did not see it coming"),
+						Demand.not(!loopEnded, "it did not refill Redis as far as its headroom"));
 			}
 		}
 	}

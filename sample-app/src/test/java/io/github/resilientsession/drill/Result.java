@@ -1,5 +1,6 @@
 package io.github.resilientsession.drill;
 
+import java.util.List;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
@@ -24,10 +25,11 @@ import org.jspecify.annotations.Nullable;
  * that was watched
  * @param passed whether it came through: nobody was logged out, nothing lost, nobody
  * resurrected, and what the drill asks for besides
+ * @param failures why it did not, if so
  * @param details what the drill shows besides
  */
 record Result(String drill, String side, int sessions, long falseLogouts, long lostWrites, long resurrected,
 		long errors, long keysWithoutTtl, int dbConnectionsPeak, long dbQueries, double p99Ms,
-		@Nullable Integer secondsToWarm, boolean passed, Map<String, Object> details) {
+		@Nullable Integer secondsToWarm, boolean passed, List<String> failures, Map<String, Object> details) {
 
 }

@@ -8,7 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 import io.github.resilientsession.testsupport.ConnectionWatch;
 import io.github.resilientsession.testsupport.PostgresServer;
@@ -40,6 +40,8 @@ final class Watch implements AutoCloseable {
 	private static final String SWEEP = "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 1000) "
 			+ "local n = 0 for _, key in ipairs(page[2]) do if redis.call('PTTL', key) == -1 then n = n + 1 end end "
 			+ "return {page[1], n, #page[2]}";
+
+	static final String UNBOUNDED = "the database was asked as often as visitors came";
 
 	private final RedisServer redis;
 
@@ -170,10 +172,9 @@ final class Watch implements AutoCloseable {
 	 * End, when all that is to be watched is over.
 	 * @param drill its name
 	 * @param details what it shows besides
-	 * @param passed whether what this drill asks for besides holds; asked when everybody
-	 * has looked
+	 * @param demands what this drill asks for besides
 	 */
-	Result end(String drill, Map<String, Object> details, BooleanSupplier passed) throws Exception {
+	Result end(String drill, Map<String, Object> details, Demand... demands) throws Exception {
 		stopCounting();
 		double p99 = this.crowd.p99Millis();
 		// Before everybody looks at once, which no visitor does.
@@ -184,14 +185,31 @@ final class Watch implements AutoCloseable {
 		this.sweeper.shutdown();
 		this.sweeper.awaitTermination(1, TimeUnit.MINUTES);
 		sweep();
-		boolean whole = this.crowd.falseLogouts() == 0 && this.crowd.lostWrites() == 0 && this.crowd.resurrected() == 0
-				&& this.keysWithoutTtl == 0 && unanswered == 0;
+		List<String> failures = Stream.concat(always(unanswered), Stream.of(demands))
+			.filter((demand) -> !demand.holds().getAsBoolean())
+			.map(Demand::failure)
+			.toList();
 		if (unanswered > 0) {
 			details.put("never_answered_in_the_end", unanswered);
 		}
 		return new Result(drill, this.side.name(), this.crowd.size(), this.crowd.falseLogouts(),
 				this.crowd.lostWrites(), this.crowd.resurrected(), this.crowd.errors(), this.keysWithoutTtl, peak,
-				queries, Math.round(p99 * 10) / 10d, secondsToWarm(), whole & passed.getAsBoolean(), details);
+				queries, Math.round(p99 * 10) / 10d, secondsToWarm(), failures.isEmpty(), failures, details);
+	}
+
+	private Stream<Demand> always(int unanswered) {
+		return Stream.of(Demand.not(this.crowd.falseLogouts() > 0, "visitors were logged out"),
+				Demand.not(this.crowd.lostWrites() > 0, "carts lost something"),
+				Demand.not(this.crowd.resurrected() > 0, "visitors were logged in again"),
+				Demand.not(this.keysWithoutTtl > 0, "keys had no TTL"),
+				Demand.not(unanswered > 0, "visitors got no answer in the end"));
+	}
+
+	/**
+	 * It has to be warm when the drill is over.
+	 */
+	Demand warm() {
+		return new Demand("Redis was not warm in the end", this::hasWarmedUp);
 	}
 
 	/**

@@ -24,11 +24,11 @@ public final class Benchmark {
 
 	/**
 	 * Run.
-	 * @param args {@code quick}, or {@code full} for all payloads, numbers of threads,
-	 * incidents and sizes of the table, and the microbenchmarks; then, for one part of
-	 * it, {@code throughput}, {@code recovery}, {@code growth}, {@code watching} (what
-	 * the doctor costs) or {@code micro}; after {@code recovery}, how many sessions Redis
-	 * loses
+	 * @param args {@code quick}, {@code smoke} to see only that it works, or {@code full}
+	 * for all payloads, numbers of threads, incidents and sizes of the table, and the
+	 * microbenchmarks; then, for one part of it, {@code throughput}, {@code recovery},
+	 * {@code growth}, {@code watching} (what the doctor costs) or {@code micro}; after
+	 * {@code recovery}, how many sessions Redis loses
 	 */
 	public static void main(String[] args) throws Exception {
 		String[] words = String.join(" ", args).split(" ");
@@ -82,9 +82,11 @@ public final class Benchmark {
 
 	private static Settings settings(String name) {
 		return switch (name) {
+			case "smoke" -> Settings.smoke();
 			case "quick" -> Settings.quick();
 			case "full" -> Settings.full();
-			default -> throw new IllegalArgumentException("There are 'quick' and 'full', and no '" + name + "'");
+			default ->
+				throw new IllegalArgumentException("There are 'smoke', 'quick' and 'full', and no '" + name + "'");
 		};
 	}
 

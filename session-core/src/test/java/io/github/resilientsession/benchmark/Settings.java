@@ -55,6 +55,16 @@ record Settings(List<Load> loads, int rounds, Duration turn, Duration logins, Du
 	}
 
 	/**
+	 * What shows as soon as possible that everything is measured; the figures say
+	 * nothing.
+	 */
+	static Settings smoke() {
+		return new Settings(List.of(new Load(Payload.SMALL, 16, false)), 1, Duration.ofMillis(100),
+				Duration.ofMillis(500), Duration.ofMillis(100), Duration.ofMillis(100), 500, List.of(Incident.FLUSHALL),
+				1_000, 500, Duration.ofSeconds(3), List.of(10_000), false);
+	}
+
+	/**
 	 * The same, with another number of sessions that Redis loses.
 	 */
 	Settings losing(int number) {

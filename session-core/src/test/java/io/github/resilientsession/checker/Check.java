@@ -107,6 +107,13 @@ final class Check {
 		this.findings.checkFailed(failure.toString());
 	}
 
+	/**
+	 * What has been found so far.
+	 */
+	List<Violation> violations() {
+		return this.findings.violations();
+	}
+
 	Figures figures() {
 		return this.figures;
 	}
