@@ -155,7 +155,7 @@ public final class ResilientSessions implements AutoCloseable {
 		this.flow = new SessionFlow(redis, this.redisCircuit, durable, this.durableCircuit, settings.flow(),
 				this.touches, rebuilds, ResilientSessions::newToken, clock, listener, observations);
 		PendingReconciler pending = new PendingReconciler(redis, durable, this.durableCircuit, this.flow.convergence(),
-				this.flow.endedCopies(), listener);
+				this.flow.endedCopies(), rebuilds, listener);
 		this.redisProber = new TierProber("resilient-session-probe-redis", this.redisCircuit, redis::probe,
 				() -> settle(pending), settings.redisCircuit().probeInterval());
 		this.durableProber = new TierProber("resilient-session-probe-durable", this.durableCircuit, this::probeDurable,

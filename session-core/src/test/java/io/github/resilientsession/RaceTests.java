@@ -23,6 +23,7 @@ import io.github.resilientsession.testsupport.RealServers;
 import io.github.resilientsession.testsupport.RedisServer;
 import io.github.resilientsession.testsupport.Wire;
 import io.lettuce.core.RestoreArgs;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -339,6 +340,41 @@ class RaceTests {
 		finally {
 			this.postgres.restart();
 		}
+	}
+
+	@Test
+	void rowThatIsLocked_isToldToRedis_andKeepsItsMarkUntilItIsNot() {
+		String id = this.other.create("a", "0");
+		this.slow.close();
+		this.other.close();
+		try (SessionNode blind = SessionNode.on(this.redis, this.url)
+			.redisPort(1)
+			.reconcileInterval(Duration.ofHours(1))
+			.start()) {
+			blind.set(id, "a", "1");
+		}
+		String key = "spring:session:sessions:" + id;
+		String before = attribute(key);
+		Fault lock = this.postgres.lockRow(this.url, "resilient_session", "session_id = '" + id + "'");
+		try (SessionNode node = SessionNode.on(this.redis, this.url).notPuttingBack().start()) {
+			await().until(() -> !before.equals(attribute(key)));
+			String after = attribute(key);
+			assertThat(after).isNotNull();
+			assertThat(pending()).isOne();
+			lock.close();
+			await().until(() -> pending() == 0);
+			assertThat(node.events.of("settled")).isOne();
+			assertThat(attribute(key)).isEqualTo(after);
+		}
+	}
+
+	private @Nullable String attribute(String key) {
+		return this.redis.call((commands) -> commands.hget(key, "sessionAttr:a"));
+	}
+
+	private long pending() {
+		return this.postgres.queryForLong(PostgresServer.database(this.url),
+				"select count(*) from resilient_session where redis_pending");
 	}
 
 	@Test

@@ -91,15 +91,14 @@ final class BalancerDrill implements Drill {
 		crowd.change(0.5, 0);
 		crowd.goShopping(Math.max(20, stage.scaled(USERS) / SECONDS_BETWEEN_VISITS));
 		try (Watch watch = Watch.begin(redis, postgres, side, crowd)) {
-			for (int kill = 1; kill <= NODES; kill++) {
-				ShopNode node = nodes.get(kill - 1);
+			for (ShopNode node : nodes) {
+				int before = balancer.broughtBack();
 				node.kill();
 				stage.say("%s: a node is killed", side.name());
 				stage.pass(DOWN);
 				node.start();
 				node.awaitReady();
-				int killed = kill;
-				Awaitility.await().atMost(AT_MOST).until(() -> balancer.broughtBack() >= killed);
+				Awaitility.await().atMost(AT_MOST).until(() -> balancer.broughtBack() > before);
 			}
 			int dead = balancer.takenOutDead();
 			long errorsByNodes = crowd.errors();

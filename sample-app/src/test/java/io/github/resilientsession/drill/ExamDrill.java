@@ -103,7 +103,7 @@ final class ExamDrill implements Drill {
 		details.put("reads_counted_as_lost_by_redis", lost);
 		details.put("put_back_before_they_were_read", putBack);
 		details.put("reads_that_redis_did_not_answer", unanswered);
-		return lost + unanswered + putBack >= missing;
+		return lost > 0 && lost + unanswered + putBack >= missing;
 	}
 
 	/**

@@ -91,8 +91,8 @@ final class SessionRows {
 			+ "for update skip locked) and state = 0 and last_accessed_at < ?";
 
 	private static final String SETTLE = "update resilient_session set redis_pending = false "
-			+ "where session_id = (select session_id from resilient_session where session_id = ? "
-			+ "for update skip locked) and version = ?";
+			+ "where session_id = (select session_id from resilient_session where version = ? and session_id = ? "
+			+ "for update skip locked)";
 
 	/**
 	 * After a condition on the id: passes over a row that another transaction has locked,
@@ -524,8 +524,8 @@ final class SessionRows {
 	Set<String> settle(List<PendingRow> told) {
 		int[] changed = this.statements.execute("settle", SETTLE, (statement) -> {
 			for (PendingRow row : told) {
-				statement.setString(1, row.id());
-				statement.setLong(2, row.version());
+				statement.setLong(1, row.version());
+				statement.setString(2, row.id());
 				statement.addBatch();
 			}
 			return statement.executeBatch();

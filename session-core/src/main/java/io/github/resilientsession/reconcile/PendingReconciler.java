@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import io.github.resilientsession.circuit.TierCircuit;
 import io.github.resilientsession.circuit.TierUnavailableException;
@@ -16,6 +17,7 @@ import io.github.resilientsession.durable.PendingRow;
 import io.github.resilientsession.durable.RowVersion;
 import io.github.resilientsession.flow.Convergence;
 import io.github.resilientsession.flow.EndedCopies;
+import io.github.resilientsession.flow.RebuildWatch;
 import io.github.resilientsession.record.SessionRecord;
 import io.github.resilientsession.record.SessionStoreListener;
 import io.github.resilientsession.redis.RedisTier;
@@ -52,6 +54,8 @@ public final class PendingReconciler {
 
 	private final EndedCopies endedCopies;
 
+	private final RebuildWatch rebuilds;
+
 	private final SessionStoreListener listener;
 
 	private volatile int page = PAGE;
@@ -59,12 +63,13 @@ public final class PendingReconciler {
 	private volatile long notBefore = System.nanoTime();
 
 	public PendingReconciler(RedisTier redis, DurableTier durable, TierCircuit durableCircuit, Convergence convergence,
-			EndedCopies endedCopies, SessionStoreListener listener) {
+			EndedCopies endedCopies, RebuildWatch rebuilds, SessionStoreListener listener) {
 		this.redis = redis;
 		this.durable = durable;
 		this.durableCircuit = durableCircuit;
 		this.convergence = convergence;
 		this.endedCopies = endedCopies;
+		this.rebuilds = rebuilds;
 		this.listener = listener;
 	}
 
@@ -95,10 +100,15 @@ public final class PendingReconciler {
 		do {
 			String after = last;
 			page = load(after, limit);
-			Told told = tell(page);
-			settled += told.rows().size();
-			left += told.refused();
-			clear(told.rows());
+			try {
+				Told told = tell(page);
+				left += told.refused();
+				settled += clear(told.rows());
+			}
+			catch (RuntimeException ex) {
+				lookAfter(page.stream().map(PendingRow::session));
+				throw ex;
+			}
 			if (!page.isEmpty()) {
 				last = page.get(page.size() - 1).id();
 			}
@@ -130,16 +140,17 @@ public final class PendingReconciler {
 	 * Redis of that; but if Redis has lost that again meanwhile, the older state has
 	 * filled the gap. Where the row is just being written, it is for the next pass.
 	 */
-	private void clear(List<PendingRow> told) {
+	private int clear(List<PendingRow> told) {
 		if (told.isEmpty()) {
-			return;
+			return 0;
 		}
 		Set<String> settled = this.durableCircuit.call(() -> this.durable.settled(told));
 		Map<String, PendingRow> left = told.stream()
 			.filter((row) -> !settled.contains(row.id()))
 			.collect(Collectors.toMap(PendingRow::id, Function.identity()));
+		settled.forEach((id) -> this.listener.onSettled());
 		if (left.isEmpty()) {
-			return;
+			return settled.size();
 		}
 		Map<String, RowVersion> now = this.durableCircuit.call(() -> this.durable.versions(left.keySet()));
 		this.redis.discardAll(left.values()
@@ -148,6 +159,14 @@ public final class PendingReconciler {
 			.map(PendingRow::session)
 			.filter(Objects::nonNull)
 			.toList());
+		return settled.size();
+	}
+
+	/**
+	 * What was put, or may have been, and could not be compared with its row afterwards.
+	 */
+	private void lookAfter(Stream<? extends @Nullable SessionRecord> sessions) {
+		sessions.filter(Objects::nonNull).forEach((session) -> this.rebuilds.rebuilt(session.withoutAttributes()));
 	}
 
 	private static boolean isVersion(PendingRow row, @Nullable RowVersion version) {
@@ -192,7 +211,6 @@ public final class PendingReconciler {
 				refused++;
 			}
 		}
-		told.forEach((row) -> this.listener.onSettled());
 		return new Told(told, refused);
 	}
 
@@ -202,6 +220,7 @@ public final class PendingReconciler {
 		}
 		catch (RedisTierException ex) {
 			logger.debug("A page could not be put at once, and is put one by one", ex);
+			lookAfter(living.stream());
 			return Set.of();
 		}
 	}

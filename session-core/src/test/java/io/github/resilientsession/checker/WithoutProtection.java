@@ -82,7 +82,8 @@ final class WithoutProtection implements UnaryOperator<SessionNode.Options> {
 	}
 
 	/**
-	 * An update does not care for the version that it was made on.
+	 * An update does not care for the version that it was made on. What takes marks back
+	 * still does: it names the version first.
 	 */
 	static WithoutProtection versionCheck() {
 		return new WithoutProtection(Map.of("and version = wanted.expected", "and (version = wanted.expected or true)"),
