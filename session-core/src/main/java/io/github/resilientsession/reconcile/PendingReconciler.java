@@ -139,6 +139,7 @@ public final class PendingReconciler {
 	 * Take the marks back. Where the row has a newer version by now, somebody else tells
 	 * Redis of that; but if Redis has lost that again meanwhile, the older state has
 	 * filled the gap. Where the row is just being written, it is for the next pass.
+	 * @return how many marks have been taken back
 	 */
 	private int clear(List<PendingRow> told) {
 		if (told.isEmpty()) {
